@@ -1,0 +1,127 @@
+"""パスワード通知書 and its 確認書: the passphrase leaves on numbered paper, on another occasion than the data.
+
+The ledger knows the number, never the passphrase. E-mail is not among the means.
+"""
+
+from datetime import datetime
+from typing import Any, cast
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.documents import render
+from notice_cycle.encryption import passphrase
+from notice_cycle.encryption.package import PASSPHRASE
+from notice_cycle.errors import Refused
+from notice_cycle.forms import Answer, Field, Form, table, tokyo
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.printing import print_document
+from notice_cycle.records import (
+    EncryptionRecord,
+    HandoverRecord,
+    PassphraseHandoverRecord,
+    PassphraseNoticeRecord,
+    ReceiptRecord,
+)
+from notice_cycle.settings import Settings
+from notice_cycle.values import sha256
+from notice_cycle.vault import CycleVault
+
+
+def issue_passphrase_notice(
+    encryption: EncryptionRecord,
+    configuration: Configuration,
+    vault: CycleVault,
+    settings: Settings,
+    *,
+    cycle: str,
+    number: int,
+    synthetic: bool,
+    at: datetime,
+) -> PassphraseNoticeRecord:
+    """Prints notice `number` of the cycle and gives its record; the document itself is not kept."""
+    notice_number = f"{cycle}-PW{number}"
+    secret = passphrase.parse(vault.secret(PASSPHRASE).decode())
+    pdf = render(
+        "passphrase_notice",
+        {
+            "number": notice_number,
+            "cycle": cycle,
+            "notice": configuration.notice.name_ja,
+            "package": encryption.package,
+            "section": f"{configuration.ward} {configuration.notice.section}",
+            "contractor": configuration.party.name_ja,
+            "passphrase": secret.reveal(),
+            "fingerprint": encryption.signer_fingerprint,
+        },
+        at=at,
+        synthetic=synthetic,
+    )
+    print_document(settings, notice_number, pdf)
+    return PassphraseNoticeRecord(notice_number=notice_number, document_sha256=sha256(pdf), printed_at=at)
+
+
+HANDED_AT = Field(key="handed_at", title_ja="日時", help_ja="実際に渡した日時（例 2026-07-01 15:00）", moment=True)
+GIVER = Field(key="giver", title_ja="取扱者（区で渡した者）", help_ja="職員の氏名")
+TAKER = Field(key="taker", title_ja="受領者（委託先で受け取った者）", help_ja="取扱者名簿にある者の氏名")
+MEANS = Field(key="means", title_ja="方法", choices=("手渡し", "簡易書留", "口頭"))
+TRACKING = Field(
+    key="tracking_number", title_ja="追跡番号（簡易書留のとき）", help_ja="引受番号11桁または12桁", required=False
+)
+QUANTITY = Field(key="quantity", title_ja="数量", help_ja="渡した通知書の部数")
+HANDED = "引き渡した"
+
+
+class PassphraseHandover(Form):
+    """Filled in by the ward's officer after the paper was handed over; never by e-mail (R52, R53)."""
+
+    id = "passphrase_handover"
+    title_ja = "パスワード引渡確認書"
+    role = "担当"
+    options = (HANDED,)
+    fields = (HANDED_AT, GIVER, TAKER, MEANS, TRACKING, QUANTITY)
+    record = PassphraseHandoverRecord
+
+    def body(self, history: CycleHistory) -> str:
+        """Which paper to hand over, and how."""
+        notice, receipt = history.latest(PassphraseNoticeRecord), history.latest(ReceiptRecord)
+        party = cast(dict[str, Any], history.opening.configuration["party"])
+        facts = [
+            ("情報の内容", f"パスワード通知書 {notice.notice_number} 1部"),
+            ("相手", str(party["name_ja"])),
+            ("データの引渡し", tokyo(history.latest(HandoverRecord).sent_at)),
+            ("データの受領", f"{tokyo(receipt.received_at)} {receipt.received_by}"),
+        ]
+        return "\n".join(
+            [
+                "プリンタの通知書を、データとは別の機会に委託先へ渡し、渡した後で記入してください。",
+                "方法は手渡し・簡易書留・口頭のいずれかです。**電子メールでは送れません。**",
+                "",
+                table(facts),
+            ]
+        )
+
+    def judge(self, answer: Answer, history: CycleHistory) -> PassphraseHandoverRecord:
+        """Checks occasion, means and quantity."""
+        receipt, notice = history.latest(ReceiptRecord), history.latest(PassphraseNoticeRecord)
+        handed_at, means = answer.moment(HANDED_AT), answer.text(MEANS)
+        if handed_at < max(receipt.received_at, notice.printed_at):
+            raise Refused(
+                "パスワードの引渡しが、データの受領または通知書の発行より前の日時になっています。",
+                advice="データとは別の機会に渡し、その日時を入力してください。",
+            )
+        tracking = answer.text(TRACKING)
+        if means == "簡易書留" and not tracking.replace("-", "").isdecimal():
+            raise Refused("簡易書留の追跡番号がありません。", advice="引受番号を数字で入力してください。")
+        if answer.count(QUANTITY) != 1:
+            raise Refused("通知書の数量は1部です。", advice="渡した部数を確認してください。")
+        return PassphraseHandoverRecord(
+            confirmation_number=f"{notice.notice_number}-確認書",
+            notice_number=notice.notice_number,
+            handed_at=handed_at,
+            giver=answer.text(GIVER),
+            taker=answer.text(TAKER),
+            means=cast(Any, means),
+            tracking_number=tracking,
+            quantity=1,
+            entered_by=answer.by,
+            entered_at=answer.at,
+        )

@@ -1,0 +1,235 @@
+"""The catalogue of notices, the parties and the layouts: data in include/config, checked when read.
+
+One file per notice, named by its id, so that a mistake in one entry never hides another: the ids are the
+file names. `resolve` gathers everything a cycle runs by; the opening stage stores it in the ledger and
+later stages read it there, never here. A mistake names file, key and remedy.
+"""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.errors import NoticeCycleError, NotConfigured
+from notice_cycle.premiums import PremiumTable, load_premiums
+from notice_cycle.values import Frozen, NoticeId, canonical, sha256
+
+FORBIDDEN_ITEMS = frozenset(
+    # 個人番号 is never given; 別紙1 第5項 forbids the four categories (思想・信条及び宗教, 社会的差別の原因, 犯罪, その他).
+    {"individual_number", "my_number", "bank_account", "account_number", "creed", "religion", "social_origin",
+     "criminal_record", "medical_remark"}
+)  # fmt: skip
+
+Severity = Literal["error", "warning"]
+
+
+class YearlyStart(Frozen):
+    """When the annual run starts by itself: the first business day of a month, at an hour in Tokyo."""
+
+    month: int = Field(ge=1, le=12)
+    hour: int = Field(ge=0, le=23)
+
+
+class Source(Frozen):
+    """Where the core system offers a notice's data and its control totals."""
+
+    connection: str
+    relation: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$")
+    control: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$")
+
+
+class Notice(Frozen):
+    """One entry of the catalogue. `items` is the whitelist of what may be given to the contractor's print data."""
+
+    id: NoticeId
+    name_ja: str
+    section: str
+    registered_work: str
+    starts: YearlyStart | None
+    source: Source
+    items: tuple[str, ...]
+    layout: str
+    expectations: str
+    party: str
+    route: Literal["lgwan"]
+
+    @model_validator(mode="after")
+    def _items_may_be_given(self) -> Self:
+        if forbidden := sorted(FORBIDDEN_ITEMS.intersection(self.items)):
+            raise ValueError(f"提供を禁じられた項目 {', '.join(forbidden)} が含まれています。items から外してください")
+        if len(set(self.items)) != len(self.items):
+            raise ValueError("items に同じ項目が重複しています")
+        return self
+
+
+class LayoutColumn(Frozen):
+    """One column of the print file: its heading and the item printed there."""
+
+    heading_ja: str
+    item: str
+
+
+class Layout(Frozen):
+    """A version of a print file's columns and character set."""
+
+    id: str
+    charset: Literal["cp932-windows"]
+    columns: tuple[LayoutColumn, ...]
+
+
+class Expectation(Frozen):
+    """One rule of a suite: a Great Expectations class name with its arguments, and what it means."""
+
+    rule: str
+    sentence_ja: str
+    severity: Severity
+    requirement: str
+    allowed: int = 0
+    expect: str
+    arguments: dict[str, Any] = {}
+
+
+class Party(Frozen):
+    """A contractor: how it is reached and under which name it signs."""
+
+    id: str
+    name_ja: str
+    tier: Literal["乙", "丙"]
+    connection: str
+    host: str
+    port: int
+    signer: str
+    mail: str
+
+
+class MailAddresses(Frozen):
+    """Whom to write to, by role."""
+
+    section: str
+    approver: str
+    operator: str
+
+
+class Configuration(Frozen):
+    """Everything a cycle runs by, as it was when the cycle opened."""
+
+    ward: str
+    notice: Notice
+    layout: Layout
+    expectations: tuple[Expectation, ...]
+    premiums: PremiumTable
+    first_due_on: date
+    party: Party
+    mail: MailAddresses
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of the whole."""
+        return sha256(canonical(self.model_dump(mode="json")))
+
+
+def notice_ids(config: Path) -> list[str]:
+    """The ids of all notices, by file name, without opening a file."""
+    return sorted(path.stem for path in (config / "notices").glob("*.yaml"))
+
+
+def load_notice(config: Path, notice: str) -> Notice:
+    """One catalogue entry. Raises NotConfigured naming file, key and remedy."""
+    path = config / "notices" / f"{notice}.yaml"
+    return _parsed(path, Notice, {"id": notice, **_mapping(path)})
+
+
+def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
+    """A notice with all it needs in a fiscal year. Raises NotConfigured naming file, key and remedy."""
+    notice = load_notice(config, notice_id)
+    layout_path = config / "layouts" / f"{notice.layout}.yaml"
+    layout = _parsed(layout_path, Layout, {"id": notice.layout, **_mapping(layout_path)})
+    if unknown := sorted({column.item for column in layout.columns} - set(notice.items) - PRINT_ITEMS):
+        raise NotConfigured(
+            f"{layout_path.name}: columns に、notices/{notice.id}.yaml の items に無い項目 {', '.join(unknown)} があります。",
+            advice="items に加える（担当課の承認が要ります）か、columns から外してください。",
+        )
+    suite_path = config / "expectations" / f"{notice.expectations}.yaml"
+    parties_path = config / "parties.yaml"
+    parties = _mapping(parties_path)
+    known = _parsed(parties_path, dict[str, Any], parties.get("parties"))
+    if notice.party not in known:
+        raise NotConfigured(
+            f"parties.yaml: parties に {notice.party} がありません（notices/{notice.id}.yaml の party）。",
+            advice="委託先を parties.yaml に登録するか、party を直してください。",
+        )
+    premiums = load_premiums(config / "premiums", fiscal_year)
+    return Configuration(
+        ward=_parsed(parties_path, str, parties.get("ward")),
+        notice=notice,
+        layout=layout,
+        expectations=_parsed(suite_path, tuple[Expectation, ...], _mapping(suite_path).get("expectations")),
+        premiums=premiums,
+        first_due_on=_first_due_on(premiums, BusinessCalendar.from_file(config / "calendar.yaml")),
+        party=_parsed(parties_path, Party, {"id": notice.party, **known[notice.party]}),
+        mail=_parsed(parties_path, MailAddresses, parties.get("mail")),
+    )
+
+
+def _first_due_on(premiums: PremiumTable, calendar: BusinessCalendar) -> date:
+    """The first due date of payment: the end of the first month, or the next business day."""
+    month = premiums.ordinary_months[0]
+    return calendar.next_business_day(date(premiums.fiscal_year, month + 1, 1) - timedelta(days=1))
+
+
+def mistakes(config: Path, fiscal_year: int) -> list[str]:
+    """One sentence for each notice that cannot be resolved; empty when the catalogue is sound."""
+    found = []
+    for notice in notice_ids(config):
+        try:
+            resolve(config, notice, fiscal_year)
+        except NoticeCycleError as mistake:
+            found.append(str(mistake))
+    return found
+
+
+PRINT_ITEMS = frozenset({"data_kind", "cycle", "envelope_no", "sheet_no", "sheets_in_envelope"})
+"""Items of a print file that composition makes itself."""
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except FileNotFoundError:
+        raise NotConfigured(
+            f"設定ファイル {path.parent.name}/{path.name} がありません。", advice="ファイル名と参照元を確認してください。"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+        where = getattr(broken, "problem_mark", None)
+        raise NotConfigured(
+            f"{path.parent.name}/{path.name}: YAML として読めません" + (f"（{where.line + 1}行目付近）。" if where else "。"),
+            advice="字下げ、コロンの後の空白、引用符を確認してください。",
+        ) from None
+    if not isinstance(loaded, dict):
+        raise NotConfigured(f"{path.parent.name}/{path.name}: 「キー: 値」の形ではありません。", advice="見本の項目名を確認してください。")
+    return loaded
+
+
+def _parsed(path: Path, kind: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value, strict=False)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "（全体）"
+        raise NotConfigured(
+            f"{path.parent.name}/{path.name}: キー {key} が正しくありません（{_remedy(first['type'], first['msg'])}）。",
+            advice=f"{path.name} の {key} を直してください。ほかの通知書には影響しません。",
+        ) from None
+
+
+def _remedy(kind: str, message: str) -> str:
+    known = {
+        "missing": "必須のキーがありません",
+        "extra_forbidden": "知らないキーです。綴りを確認してください",
+        "string_type": "文字列にしてください",
+        "int_type": "整数にしてください",
+        "string_pattern_mismatch": "使えない文字が含まれています",
+    }
+    return known.get(kind, message.removeprefix("Value error, "))

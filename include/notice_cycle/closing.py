@@ -1,0 +1,55 @@
+"""Closing a cycle 完了: the ward's own copies and keys are destroyed and proved gone, then the evidence is counted.
+
+The cycle closes only when every record of the chain is current and the ledger's chain holds.
+"""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from notice_cycle.errors import Altered, Refused
+from notice_cycle.exchange.door import QUARANTINE
+from notice_cycle.ledger.chain import Verdict
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import CYCLE_RECORDS, ClosingRecord, DestructionRecord
+from notice_cycle.values import StoredFile, stored_file
+from notice_cycle.vault import CycleVault
+
+
+def destroy(vault: CycleVault, outbox: Path, inbox: Path, *, cycle: str, at: datetime) -> DestructionRecord:
+    """Destroys keys first, then vault, outbox and inbox of the cycle. Raises Altered when anything is left."""
+    destruction = vault.destroy()
+    folders = [outbox / cycle, inbox / cycle, inbox / QUARANTINE / cycle]
+    removed = [file for folder in folders for file in _remove(folder)]
+    left = destruction.files_left + sum(1 for folder in folders if folder.exists())
+    if left:
+        raise Altered(
+            f"消去できないファイルが{left}件残っています。", advice="情報システム課で権限を確認し、再実行してください。"
+        )
+    return DestructionRecord(
+        destroyed=(*destruction.destroyed, *removed),
+        keys_destroyed=destruction.keys_destroyed,
+        files_left=left,
+        destroyed_at=at,
+    )
+
+
+def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRecord:
+    """States that the evidence is complete. Raises Refused listing what is missing, Altered on a broken chain."""
+    if not verdict.holds or verdict.head is None:
+        raise Altered(verdict.reason_ja, advice="証跡台帳が一致するまで、この発送回は完了できません。")
+    needed = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
+    standing = {record.kind(): entry.digest for record in needed if (entry := history.entry_of(record))}
+    if missing := [record.label_ja for record in needed if record.kind() not in standing]:
+        raise Refused(f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。")
+    return ClosingRecord(
+        evidence=standing, ledger_entries=verdict.entries, ledger_head=verdict.head, closed_at=at
+    )
+
+
+def _remove(folder: Path) -> list[StoredFile]:
+    if not folder.exists():
+        return []
+    removed = [stored_file(path) for path in sorted(folder.iterdir())]
+    shutil.rmtree(folder)
+    return removed

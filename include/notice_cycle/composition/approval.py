@@ -1,0 +1,60 @@
+"""引渡し承認: another person than the confirming officer releases exactly these bytes for hand-over."""
+
+from notice_cycle.errors import Refused
+from notice_cycle.forms import REASON, Answer, Form, table
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import (
+    CompositionRecord,
+    Decision,
+    HandoverApprovalRecord,
+    OpeningRecord,
+    ValidationConfirmationRecord,
+)
+from notice_cycle.validation.confirmation import SEND_BACK, sent_back
+
+APPROVE = "承認する"
+
+
+class HandoverApproval(Form):
+    """The approver answers. Two-person rule: who confirmed the validation cannot approve."""
+
+    id = "handover_approval"
+    title_ja = "引渡し承認"
+    role = "承認者"
+    options = (APPROVE, SEND_BACK)
+    fields = (REASON,)
+    record = HandoverApprovalRecord
+
+    def body(self, history: CycleHistory) -> str:
+        """Quantities, total, digest and who confirmed."""
+        composition = history.latest(CompositionRecord)
+        confirmation = history.latest(ValidationConfirmationRecord)
+        configuration = history.latest(OpeningRecord).configuration
+        counted = composition.quantities
+        facts = [
+            ("委託先", str(configuration["party"]["name_ja"])),
+            ("人数・通知書", f"{counted.persons:,}人・{counted.notices:,}通"),
+            ("封筒・用紙", f"{counted.envelopes:,}封・{counted.sheets:,}枚"),
+            ("普通徴収額の合計", composition.ordinary_total.label_ja),
+            ("様式・文字集合", f"{composition.layout}・{composition.charset}"),
+            ("印字データの大きさ", f"{composition.print_file.size_bytes:,}バイト"),
+            ("印字データの SHA-256", f"`{composition.print_file.sha256}`"),
+            ("検証を確認した者", confirmation.confirmed_by.name),
+        ]
+        return "\n".join(
+            ["承認すると、この印字データを暗号化し、LGWAN で委託先へ引き渡します。", "", table(facts)]
+        )
+
+    def judge(self, answer: Answer, history: CycleHistory) -> HandoverApprovalRecord | Decision:
+        """Approves these bytes, or sends back to the extraction."""
+        if answer.option == SEND_BACK:
+            return sent_back(answer, history)
+        if answer.by.user_id == history.latest(ValidationConfirmationRecord).confirmed_by.user_id:
+            raise Refused(
+                "検証を確認した本人は承認できません（二人で確かめる決まりです）。", advice="別の承認者が回答してください。"
+            )
+        return HandoverApprovalRecord(
+            approved_by=answer.by,
+            approved_at=answer.at,
+            print_file_sha256=history.latest(CompositionRecord).print_file.sha256,
+        )

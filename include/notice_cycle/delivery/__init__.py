@@ -1,0 +1,1 @@
+"""Delivery 納品: what was printed and delivered equals what was planned, and the ward's officer received it."""

@@ -1,0 +1,61 @@
+"""納品確認書: the ward's officer records 日時・取扱者・情報の内容・数量 of what was delivered (R27)."""
+
+from typing import Any, cast
+
+from notice_cycle.errors import Refused
+from notice_cycle.forms import Answer, Field, Form, table, tokyo
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, DeliveryRecord
+
+DELIVERED_AT = Field(key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True)
+HANDLER = Field(key="handler", title_ja="取扱者（区で受けた者）", help_ja="職員の氏名")
+DELIVERER = Field(key="deliverer", title_ja="納品した者（委託先）", help_ja="取扱者名簿にある者の氏名")
+QUANTITY = Field(key="quantity", title_ja="数量（封）", help_ja="区が数えた封筒の数")
+
+
+class DeliveryConfirmation(Form):
+    """The quantity is what the ward counted itself; it must equal the plan."""
+
+    id = "delivery_confirmation"
+    title_ja = "納品確認書"
+    role = "担当"
+    options = ("納品を確認した",)
+    fields = (DELIVERED_AT, HANDLER, DELIVERER, QUANTITY)
+    record = DeliveryConfirmationRecord
+
+    def body(self, history: CycleHistory) -> str:
+        """What the contractor reported; the count to enter is the ward's own."""
+        delivery = history.latest(DeliveryRecord)
+        facts = [
+            ("情報の内容", _contents(history)),
+            ("納品報告の日時", tokyo(delivery.delivered_at)),
+            ("ロット", f"{delivery.lots:,}"),
+            ("印刷枚数・損紙", f"{delivery.sheets_printed:,}枚・{delivery.sheets_spoiled:,}枚"),
+        ]
+        return "\n".join(["納品された封筒を数え、区が数えた数を記入してください。", "", table(facts)])
+
+    def judge(self, answer: Answer, history: CycleHistory) -> DeliveryConfirmationRecord:
+        """The ward's count must equal the planned envelopes."""
+        quantity, planned = answer.count(QUANTITY), history.latest(CompositionRecord).quantities.envelopes
+        if quantity != planned:
+            raise Refused(
+                f"数えた数量（{quantity:,}封）が計画（{planned:,}封）と一致しません。",
+                advice="数え直し、合わないときは委託先と照合してください。合うまで納品は完了しません。",
+            )
+        opening = history.opening
+        return DeliveryConfirmationRecord(
+            confirmation_number=f"{history.entries[0].cycle}-納品確認書",
+            delivered_at=answer.moment(DELIVERED_AT),
+            handler=answer.text(HANDLER),
+            contents=_contents(history),
+            quantity=quantity,
+            party=str(cast(dict[str, Any], opening.configuration["party"])["name_ja"]),
+            deliverer=answer.text(DELIVERER),
+            entered_by=answer.by,
+            entered_at=answer.at,
+        )
+
+
+def _contents(history: CycleHistory) -> str:
+    notice = cast(dict[str, Any], history.opening.configuration["notice"])
+    return f"{notice['name_ja']} 封入封緘済み"

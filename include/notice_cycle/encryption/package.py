@@ -1,0 +1,94 @@
+"""Making the package: the print file encrypted under a fresh passphrase, the manifest signed, all in the outbox.
+
+The passphrase goes into custody in the vault before a byte is written and is never returned from here. The
+outbox holds ciphertext, counts and digests only.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.composition.compose import PRINT_FILE, REAL_MARK, SYNTHETIC_MARK, TOTALS
+from notice_cycle.encryption import age, passphrase
+from notice_cycle.encryption.sshsig import SigningKey
+from notice_cycle.errors import Altered
+from notice_cycle.exchange.package import (
+    CHECKSUMS,
+    MANIFEST,
+    MANIFEST_NAMESPACE,
+    MANIFEST_SIGNATURE,
+    Manifest,
+    checksums,
+)
+from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
+from notice_cycle.values import blocks, sha256, sha256_of_chunks, stored_file
+from notice_cycle.vault import CycleVault
+
+PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name
+CIPHER = "age v1 (scrypt, ChaCha20-Poly1305)"
+
+
+def encrypt_package(
+    composition: CompositionRecord,
+    approval: HandoverApprovalRecord,
+    configuration: Configuration,
+    vault: CycleVault,
+    outbox: Path,
+    signing_key: Path,
+    *,
+    cycle: str,
+    number: int,
+    synthetic: bool,
+    at: datetime,
+) -> EncryptionRecord:
+    """Writes package `number` of the cycle into `outbox`. Raises Altered when not the approved bytes are in the vault."""
+    package = f"{cycle}-p{number}"
+    folder = outbox / cycle
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for stale in folder.iterdir():
+        stale.unlink()
+    with vault.reading(PRINT_FILE) as plain:
+        digest, _ = sha256_of_chunks(blocks(plain))
+    if not digest == composition.print_file.sha256 == approval.print_file_sha256:
+        raise Altered(
+            "一時保管領域の印字データが、承認された印字データと異なります。",
+            advice="情報システム課で原因を調べ、抽出からやり直してください。",
+        )
+    with vault.reading(TOTALS) as totals:
+        ordinary_total_yen = json.load(totals)["ordinary_total_yen"]
+    secret = passphrase.generate()
+    vault.keep_secret(PASSPHRASE, secret.reveal().encode())
+    encrypted = folder / f"{package}.csv.age"
+    partial = folder / f"{encrypted.name}.partial"
+    with vault.reading(PRINT_FILE) as plain, partial.open("wb") as target:
+        age.encrypt(plain, target, secret.reveal())
+    partial.replace(encrypted)
+    manifest = Manifest(
+        marking=SYNTHETIC_MARK if synthetic else REAL_MARK,
+        cycle=cycle,
+        package=package,
+        notice_ja=configuration.notice.name_ja,
+        ward=configuration.ward,
+        party_ja=configuration.party.name_ja,
+        issued_at=at,
+        encrypted_file=stored_file(encrypted),
+        print_file=composition.print_file,
+        layout=composition.layout,
+        charset=composition.charset,
+        quantities=composition.quantities,
+        ordinary_total_yen=ordinary_total_yen,
+    )
+    key = SigningKey.load(signing_key)
+    (folder / MANIFEST).write_bytes(manifest.content())
+    (folder / MANIFEST_SIGNATURE).write_text(key.sign(manifest.content(), namespace=MANIFEST_NAMESPACE))
+    packed = [stored_file(path) for path in (encrypted, folder / MANIFEST, folder / MANIFEST_SIGNATURE)]
+    (folder / CHECKSUMS).write_bytes(checksums(packed))
+    return EncryptionRecord(
+        package=package,
+        cipher=CIPHER,
+        # The checksums come last: they are what tells the contractor that the package is complete.
+        files=(*packed, stored_file(folder / CHECKSUMS)),
+        manifest_sha256=sha256(manifest.content()),
+        signer_fingerprint=key.fingerprint,
+    )

@@ -1,0 +1,45 @@
+"""Judging erasure report and certificate: the right package, every copy, after delivery, and certified."""
+
+from notice_cycle.errors import Refused
+from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
+from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, EncryptionRecord, ErasureRecord
+
+_ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
+
+
+def verify_erasure(
+    composition: CompositionRecord,
+    encryption: EncryptionRecord,
+    delivery: DeliveryConfirmationRecord,
+    report: ErasureReport,
+    certificate: ErasureCertificate,
+    *,
+    report_sha256: str,
+    certificate_sha256: str,
+    signed_by: str,
+) -> ErasureRecord:
+    """Both the encrypted and the opened file must be among the copies. Raises Refused naming what is missing."""
+    if {report.manifest_sha256, certificate.manifest_sha256} != {encryption.manifest_sha256}:
+        raise Refused("消去報告書または消去証明書が、別のパッケージについてのものです。", advice=_ASK)
+    if certificate.report_sha256 != report_sha256:
+        raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
+    erased = {copy.file_sha256 for copy in report.copies}
+    held = {encryption.files[0].sha256: "暗号化された印字データ", composition.print_file.sha256: "開いた印字データ"}
+    if missing := [name for digest, name in held.items() if digest not in erased]:
+        raise Refused(f"消去報告書に、{'と'.join(missing)}の消去がありません。", advice=_ASK)
+    if report.notices != composition.quantities.notices:
+        raise Refused(
+            f"消去報告書の件数が一致しません（引渡し {composition.quantities.notices:,}件、消去 {report.notices:,}件）。",
+            advice=_ASK,
+        )
+    if min(copy.erased_at for copy in report.copies) < delivery.delivered_at:
+        raise Refused("納品より前に消去されたことになっています。", advice=_ASK)
+    return ErasureRecord(
+        report_sha256=report_sha256,
+        certificate_sha256=certificate_sha256,
+        certificate_number=certificate.certificate_number,
+        signed_by=signed_by,
+        copies_erased=len(report.copies),
+        notices=report.notices,
+        erased_at=max(copy.erased_at for copy in report.copies),
+    )

@@ -1,0 +1,1 @@
+"""Handover 引渡し: the package reaches the contractor, once, whole, and provably."""

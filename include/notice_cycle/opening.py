@@ -1,0 +1,83 @@
+"""Opening a cycle 開始: which dispatch this is, and the configuration it will run by.
+
+The id is unique in the ledger and bound to the DAG run. An annual run exists once per notice and fiscal
+year; after a 取下げ it may be opened again as the next round. Invented premium tables run only in a ledger
+that was begun for invented data.
+"""
+
+from collections.abc import Callable, Sequence
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.errors import Conflict, Refused
+from notice_cycle.ledger.entry import Entry
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import OpeningRecord
+from notice_cycle.values import Frozen, Occasion
+
+REASONS_JA = {
+    "annual": "当初賦課",
+    "age_65": "65歳到達",
+    "moved_in": "転入",
+    "corrected": "所得更正等による変更",
+    "reprint": "再作成",
+}
+"""Reason codes of a run and how they read on the trigger form."""
+
+
+class OpeningRequest(Frozen):
+    """What the schedule or the trigger form asks for."""
+
+    dag_id: str
+    run_id: str
+    fiscal_year: int
+    occasion: Occasion
+    reason_code: str
+    batch_no: str
+
+
+def open_cycle(
+    request: OpeningRequest,
+    configuration: Configuration,
+    openings: Sequence[Entry],
+    history_of: Callable[[str], CycleHistory],
+    *,
+    synthetic: bool,
+) -> tuple[str, OpeningRecord]:
+    """The new cycle's id and its opening record. Raises Conflict for a second annual run, Refused otherwise."""
+    if request.reason_code not in REASONS_JA:
+        raise Refused(
+            "開始の理由コードが登録されたものではありません。", advice=f"{'・'.join(REASONS_JA)} から選んでください。"
+        )
+    if configuration.premiums.fictitious and not synthetic:
+        raise Refused(
+            f"{request.fiscal_year}年度の保険料表は見本（架空）のままです。",
+            advice="担当課の保険料表に置き換え、fictitious を false にしてから開始してください。",
+        )
+    earlier = [
+        entry.cycle
+        for entry in openings
+        if entry.cycle
+        and (entry.data["fiscal_year"], entry.data["notice"], entry.data["occasion"])
+        == (request.fiscal_year, configuration.notice.id, request.occasion.value)
+    ]
+    standing = [cycle for cycle in earlier if not history_of(cycle).withdrawn]
+    if request.occasion is Occasion.ANNUAL and standing:
+        raise Conflict(
+            f"{request.fiscal_year}年度の当初処理（{standing[0]}）はすでに開始されています。",
+            advice="続きはその発送回の画面で行ってください。始め直す場合は先に「取下げ」を記録します。",
+        )
+    number = len(earlier) + 1
+    cycle = f"{request.fiscal_year}-{configuration.notice.id}-{request.occasion.value}-{number:02d}"
+    return cycle, OpeningRecord(
+        fiscal_year=request.fiscal_year,
+        notice=configuration.notice.id,
+        occasion=request.occasion,
+        round=number,
+        dag_id=request.dag_id,
+        run_id=request.run_id,
+        batch_no=request.batch_no,
+        reason_code=request.reason_code,
+        synthetic=synthetic,
+        configuration=configuration.model_dump(mode="json"),
+        configuration_sha256=configuration.digest(),
+    )

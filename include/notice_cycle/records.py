@@ -1,0 +1,420 @@
+"""What a cycle leaves in the ledger: one frozen model a step, and the facts and decisions around them.
+
+Records form a chain: each names (through the ledger) the record it follows, and holds only while that one
+holds. Facts and decisions stand beside the chain. Nothing here may hold personal data of insured persons,
+a passphrase or a key; amounts are whole yen, quantities whole numbers.
+"""
+
+import hashlib
+import hmac
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from notice_cycle.values import Digest, FileName, Frozen, NoticeId, Occasion, Person, StoredFile, canonical
+
+SMALL_CYCLE = 10
+"""Below this many persons an amount total would tell about a person."""
+
+
+class _Kept(Frozen):
+    """Anything that is kept in the ledger. `kind()` is its name there."""
+
+    label_ja: ClassVar[str] = ""
+
+    @classmethod
+    def kind(cls) -> str:
+        """The name in the ledger: the class name in snake_case without its ending."""
+        name = cls.__name__.removesuffix("Record")
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class Record(_Kept):
+    """A step of a cycle, in the chain."""
+
+
+class Fact(_Kept):
+    """Something that happened beside the chain."""
+
+
+# ---- values inside records
+
+
+class AmountTotal(Frozen):
+    """A total in yen, or only its keyed digest where the cycle is too small to tell it (`yen` is None).
+
+    The keyed digest is HMAC-SHA256 of the decimal amount: equal totals can be recognised, not read.
+    """
+
+    yen: int | None
+    hmac: Digest | None
+
+    @classmethod
+    def of(cls, yen: int, *, persons: int, key: bytes) -> Self:
+        """Tells the total, or hides it when fewer than ten persons stand behind it."""
+        if persons >= SMALL_CYCLE:
+            return cls(yen=yen, hmac=None)
+        return cls(yen=None, hmac=_keyed(yen, key))
+
+    def equals(self, yen: int, *, key: bytes) -> bool:
+        """Whether this is the total `yen`."""
+        return self.yen == yen if self.hmac is None else hmac.compare_digest(self.hmac, _keyed(yen, key))
+
+    @property
+    def label_ja(self) -> str:
+        """The amount for a page or a mail."""
+        return f"{self.yen:,}円" if self.yen is not None else "10人未満のため非表示"
+
+
+class Quantities(Frozen):
+    """What is counted from extraction to erasure. persons ≥ envelopes; one notice a person."""
+
+    persons: int
+    notices: int
+    envelopes: int
+    sheets: int
+
+
+def _keyed(yen: int, key: bytes) -> str:
+    return hmac.new(key, str(yen).encode(), hashlib.sha256).hexdigest()
+
+
+# ---- the chain
+
+
+class OpeningRecord(Record):
+    """開始: what dispatch this is, and the configuration it will run by from here on."""
+
+    label_ja = "開始"
+    fiscal_year: int
+    notice: NoticeId
+    occasion: Occasion
+    round: int
+    dag_id: str
+    run_id: str
+    batch_no: str
+    reason_code: str
+    synthetic: bool
+    configuration: dict[str, Any]
+    configuration_sha256: Digest
+
+    @model_validator(mode="after")
+    def _configuration_is_what_is_named(self) -> Self:
+        if hashlib.sha256(canonical(self.configuration)).hexdigest() != self.configuration_sha256:
+            raise ValueError("configuration_sha256 does not belong to configuration")
+        return self
+
+
+class ExtractionRecord(Record):
+    """抽出: what was read from the core system, equal to its control totals."""
+
+    label_ja = "抽出"
+    as_of: datetime
+    rows: int
+    persons: int
+    columns: tuple[str, ...]
+    annual_total: AmountTotal
+    ordinary_total: AmountTotal
+    staging: StoredFile
+
+
+class RuleOutcome(Frozen):
+    """One rule of the suite: how many rows were looked at and how many broke it."""
+
+    rule: str
+    sentence_ja: str
+    severity: Literal["error", "warning"]
+    requirement: str
+    checked: int
+    broken: int
+    allowed: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no more rows broke the rule than are allowed."""
+        return self.broken <= self.allowed
+
+
+class ValidationRecord(Record):
+    """検証: the outcome of every rule, counts only."""
+
+    label_ja = "検証"
+    staging_sha256: Digest
+    rules: tuple[RuleOutcome, ...]
+    persons_by_stage: dict[str, int]
+    persons_by_method: dict[str, int]
+
+    @property
+    def errors(self) -> int:
+        """How many rules of severity error do not hold."""
+        return sum(1 for rule in self.rules if rule.severity == "error" and not rule.holds)
+
+
+class ValidationConfirmationRecord(Record):
+    """検証確認: the section's officer has read the outcome and lets it pass."""
+
+    label_ja = "検証確認"
+    confirmed_by: Person
+    confirmed_at: datetime
+
+
+class CompositionRecord(Record):
+    """印字データ作成: the print file and its quantities."""
+
+    label_ja = "印字データ作成"
+    quantities: Quantities
+    ordinary_total: AmountTotal
+    layout: str
+    charset: str
+    print_file: StoredFile
+
+
+class HandoverApprovalRecord(Record):
+    """引渡し承認: the approver, another person than the confirming officer, releases these bytes."""
+
+    label_ja = "引渡し承認"
+    approved_by: Person
+    approved_at: datetime
+    print_file_sha256: Digest
+
+
+class EncryptionRecord(Record):
+    """暗号化: the package in the outbox and who signed its manifest."""
+
+    label_ja = "暗号化"
+    package: str
+    cipher: str
+    files: tuple[StoredFile, ...]
+    manifest_sha256: Digest
+    signer_fingerprint: str
+
+
+class HandoverRecord(Record):
+    """引渡し: the package lies on the contractor's host, byte for byte."""
+
+    label_ja = "引渡し"
+    route: Literal["lgwan"]
+    party: str
+    host: str
+    host_key_fingerprint: str
+    transport: str
+    remote_folder: str
+    files: tuple[StoredFile, ...]
+    sent_at: datetime
+
+
+class ReceiptRecord(Record):
+    """受領確認（第1段階）: the contractor holds the same bytes."""
+
+    label_ja = "受領通知（第1段階）"
+    message_sha256: Digest
+    signed_by: str
+    received_at: datetime
+    received_by: str
+
+
+class PassphraseNoticeRecord(Record):
+    """パスワード通知書: printed under a number; the passphrase itself is nowhere but on the paper and in the vault."""
+
+    label_ja = "パスワード通知書の発行"
+    notice_number: str
+    document_sha256: Digest
+    printed_at: datetime
+
+
+class PassphraseHandoverRecord(Record):
+    """パスワード引渡確認書: on which occasion, by whom, to whom and by what means."""
+
+    label_ja = "パスワード引渡確認書"
+    confirmation_number: str
+    notice_number: str
+    handed_at: datetime
+    giver: str
+    taker: str
+    means: Literal["手渡し", "簡易書留", "口頭"]
+    tracking_number: str
+    quantity: int
+    entered_by: Person
+    entered_at: datetime
+
+
+class ContentReceiptRecord(Record):
+    """受領確認（第2段階）: the contractor could open the package and counted the same."""
+
+    label_ja = "受領通知（第2段階）"
+    message_sha256: Digest
+    signed_by: str
+    opened_at: datetime
+    quantities: Quantities
+    unreadable_characters: int
+
+
+class StagingWipeRecord(Record):
+    """中間データの消去: plaintext staging is gone; only the encrypted dispatch index stays."""
+
+    label_ja = "中間データの消去"
+    wiped: tuple[StoredFile, ...]
+    kept: tuple[FileName, ...]
+    wiped_at: datetime
+
+
+class DeliveryRecord(Record):
+    """納品報告・印刷ログ: what was printed and delivered, equal to what was planned."""
+
+    label_ja = "納品の照合"
+    print_log_sha256: Digest
+    delivery_report_sha256: Digest
+    signed_by: str
+    sheets_printed: int
+    sheets_spoiled: int
+    envelopes_delivered: int
+    lots: int
+    delivered_at: datetime
+
+
+class DeliveryConfirmationRecord(Record):
+    """納品確認書: the ward's officer received the goods (日時・取扱者・情報の内容・数量)."""
+
+    label_ja = "納品確認書"
+    confirmation_number: str
+    delivered_at: datetime
+    handler: str
+    contents: str
+    quantity: int
+    party: str
+    deliverer: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class ErasureRecord(Record):
+    """消去報告・消去証明: what the contractor says it has erased, copy by copy."""
+
+    label_ja = "消去報告の照合"
+    report_sha256: Digest
+    certificate_sha256: Digest
+    certificate_number: str
+    signed_by: str
+    copies_erased: int
+    notices: int
+    erased_at: datetime
+
+
+class ErasureConfirmationRecord(Record):
+    """消去確認: the ward itself confirmed the erasure (別紙1 第15項)."""
+
+    label_ja = "消去確認"
+    method: Literal["立入り", "ビデオ通話", "写真", "書面"]
+    confirmed_on: str
+    note_number: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class DestructionRecord(Record):
+    """廃棄: vault, outbox, inbox and keys of the cycle are gone, and were looked for again."""
+
+    label_ja = "区の控えの廃棄"
+    destroyed: tuple[StoredFile, ...]
+    keys_destroyed: int
+    files_left: int
+    destroyed_at: datetime
+
+
+class ClosingRecord(Record):
+    """完了: the evidence is complete and the ledger's chain holds."""
+
+    label_ja = "完了"
+    evidence: dict[str, Digest]
+    ledger_entries: int
+    ledger_head: Digest
+    closed_at: datetime
+
+
+# ---- beside the chain
+
+
+class DecisionKind(StrEnum):
+    """What a person may decide about records that stand."""
+
+    SENT_BACK = "差戻し"
+    REDO = "やり直し"
+    WITHDRAWN = "取下げ"
+
+
+class Decision(Fact):
+    """差戻し, やり直し or 取下げ: supersedes a record and all that follow it."""
+
+    label_ja = "差戻し・やり直し・取下げ"
+    decision: DecisionKind
+    supersedes: Digest
+    stage: str
+    reason_code: str
+    decided_by: Person
+
+
+class AnswerRefused(Fact):
+    """A form's answer that was not accepted, and why. The answer itself is not kept."""
+
+    label_ja = "回答の不受理"
+    form: str
+    answered_by: Person
+    reason_ja: str
+
+
+class ReplyReceived(Fact):
+    """A contractor's message that passed the door: signed by an allowed key, well formed, for this cycle."""
+
+    label_ja = "委託先からの届出の受理"
+    message: str
+    message_sha256: Digest
+    signed_by: str
+
+
+class ReplyRefused(Fact):
+    """A contractor's message that was turned away, and where it is kept."""
+
+    label_ja = "委託先からの届出の不受理"
+    message: str
+    message_sha256: Digest
+    reason_ja: str
+    quarantined_as: str
+
+
+@cache
+def record_kinds() -> frozenset[str]:
+    """The names of all records of the chain."""
+    return frozenset(record.kind() for record in Record.__subclasses__())
+
+
+CYCLE_RECORDS: tuple[type[Record], ...] = (
+    OpeningRecord,
+    ExtractionRecord,
+    ValidationRecord,
+    ValidationConfirmationRecord,
+    CompositionRecord,
+    HandoverApprovalRecord,
+    EncryptionRecord,
+    HandoverRecord,
+    ReceiptRecord,
+    PassphraseNoticeRecord,
+    PassphraseHandoverRecord,
+    ContentReceiptRecord,
+    StagingWipeRecord,
+    DeliveryRecord,
+    DeliveryConfirmationRecord,
+    ErasureRecord,
+    ErasureConfirmationRecord,
+    DestructionRecord,
+    ClosingRecord,
+)
+"""The chain of a cycle over LGWAN, in order: each record follows the one before it."""
+
+
+def predecessor_of(record: type[Record]) -> type[Record] | None:
+    """The record that `record` follows in the chain, None for the opening."""
+    position = CYCLE_RECORDS.index(record)
+    return CYCLE_RECORDS[position - 1] if position else None

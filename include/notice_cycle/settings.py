@@ -1,0 +1,89 @@
+"""Where this deployment keeps things: read from the environment, once per process.
+
+Each worker is given only what it may use: a worker of queue `lgwan` has no vault and no key-encryption
+key, and asking for one raises NotConfigured instead of guessing.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from notice_cycle.encryption.wrapping import KeyEncryptionKey
+from notice_cycle.errors import NotConfigured
+from notice_cycle.vault import Vault
+
+PREFIX = "NOTICE_CYCLE_"
+
+
+class Settings:
+    """The environment variables NOTICE_CYCLE_*; docs/operations.md explains each."""
+
+    def __init__(self, environment: dict[str, str] | None = None) -> None:
+        self._environment = dict(os.environ) if environment is None else environment
+
+    @cached_property
+    def config_folder(self) -> Path:
+        """Catalogue, parties, layouts, expectations, mails, documents."""
+        default = Path(__file__).resolve().parents[1] / "config"
+        return Path(self._environment.get(PREFIX + "CONFIG", default))
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault, with its key-encryption key."""
+        return Vault(self._path("VAULT"), KeyEncryptionKey.load(self._path("KEK_FILE")))
+
+    @cached_property
+    def outbox(self) -> Path:
+        """Ciphertext on its way to a contractor, one folder a cycle."""
+        return self._path("OUTBOX")
+
+    @cached_property
+    def inbox(self) -> Path:
+        """Messages from contractors that passed the door, one folder a cycle; `quarantine` beside them."""
+        return self._path("INBOX")
+
+    @cached_property
+    def print_tray(self) -> Path | None:
+        """The folder that stands for a printer; None when a real printer is named."""
+        return Path(folder) if (folder := self._environment.get(PREFIX + "PRINT_TRAY")) else None
+
+    @cached_property
+    def printer(self) -> str:
+        """The `lp` destination for documents that leave on paper."""
+        return self._required("PRINTER")
+
+    @cached_property
+    def signing_key(self) -> Path:
+        """The ward's Ed25519 key (OpenSSH format, 0600) that signs manifests."""
+        return self._path("SIGNING_KEY_FILE")
+
+    @cached_property
+    def small_total_key(self) -> bytes:
+        """The key under which amount totals of small cycles are hidden in the ledger."""
+        return self._path("SMALL_TOTAL_KEY_FILE").read_bytes().strip()
+
+    @cached_property
+    def allowed_signers(self) -> Path:
+        """The OpenSSH allowed_signers file: which contractor signs with which key."""
+        return self._path("ALLOWED_SIGNERS_FILE")
+
+    @cached_property
+    def reply_interval_seconds(self) -> int:
+        """How often the sensors look for a contractor's message."""
+        return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
+
+    @cached_property
+    def base_url(self) -> str:
+        """Where officers reach the web UI; every mail links there."""
+        return self._environment.get("AIRFLOW__API__BASE_URL", "http://localhost:8080").rstrip("/")
+
+    def _path(self, name: str) -> Path:
+        return Path(self._required(name))
+
+    def _required(self, name: str) -> str:
+        if not (value := self._environment.get(PREFIX + name)):
+            raise NotConfigured(
+                f"環境変数 {PREFIX}{name} が設定されていません。",
+                advice="この処理を担当するワーカーの設定（docs/operations.md）を確認してください。",
+            )
+        return value

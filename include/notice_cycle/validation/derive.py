@@ -1,0 +1,60 @@
+"""Columns computed from the staged ones, so that rules over several columns become plain comparisons.
+
+Each `*_ok` column is True where the row keeps the rule; each `expected_*` column is what the named column
+should hold. The arithmetic is that of `notice_cycle.premiums`, on whole columns.
+"""
+
+from datetime import date
+
+import pandas as pd
+
+from notice_cycle.composition import windows31j
+
+ORDINARY_SLOTS = tuple(f"instalment_{month:02d}" for month in (7, 8, 9, 10, 11, 12, 1, 2, 3))
+_PRINTED = ("address", "address_detail", "recipient_name", "recipient_suffix", "insured_name", "insured_kana")
+_UNIT_YEN = 100
+
+
+def with_derived_columns(rows: pd.DataFrame, *, stage_annual_yen: dict[int, int], first_due_on: date) -> pd.DataFrame:
+    """Adds the computed columns. `stage_annual_yen`: the premium table in force;"""
+    slots = rows[list(ORDINARY_SLOTS)]
+    in_full = rows["stage"].map(stage_annual_yen).fillna(-1).astype("int64")
+    first_slot_yen = slots.where(slots > 0).bfill(axis=1).iloc[:, 0].fillna(0)
+    return rows.assign(
+        row_no=range(len(rows)),
+        expected_stage_annual_yen=in_full,
+        expected_annual_yen=in_full * rows["months"].astype("int64") // 12 // _UNIT_YEN * _UNIT_YEN,
+        instalment_sum_yen=slots.sum(axis=1).astype("int64"),
+        ordinary_and_special_yen=(rows["ordinary_total_yen"] + rows["special_total_yen"]).astype("int64"),
+        instalments_in_whole_units_ok=(slots % _UNIT_YEN == 0).all(axis=1),
+        first_instalment_is_largest_ok=(slots.le(first_slot_yen, axis=0)).all(axis=1),
+        method_ok=(rows["collection_method"].eq("mixed") == rows["special_total_yen"].gt(0)),
+        insured_no_ok=_check_digit_ok(rows["insured_no"]),
+        guardian_ok=~rows["recipient_kind"].eq("self") | rows["recipient_name"].eq(rows["insured_name"]),
+        printable_ok=_printable(rows),
+        first_due_ok=pd.to_datetime(rows["first_due_on"]).eq(pd.Timestamp(first_due_on)),
+        aged_65_ok=pd.to_datetime(rows["birth_date"]) + pd.DateOffset(years=65)
+        <= pd.to_datetime(rows["acquired_on"]) + pd.Timedelta(days=1),
+        in_force_ok=rows["lost_on"].isna() | (pd.to_datetime(rows["lost_on"]) > pd.to_datetime(rows["acquired_on"])),
+    )
+
+
+def _check_digit_ok(numbers: pd.Series) -> pd.Series:
+    """Modulus 10, weights 2,1 from the right, over the first nine digits; wrong lengths are not ok."""
+    total = pd.Series(0, index=numbers.index)
+    well_formed = numbers.str.fullmatch(r"[0-9]{10}")
+    digits = numbers.where(well_formed, "0000000001")
+    for position in range(9):
+        product = digits.str[position].astype("int64") * (2 if position % 2 == 0 else 1)
+        total += product // 10 + product % 10
+    return well_formed & ((10 - total % 10) % 10).eq(digits.str[9].astype("int64"))
+
+
+def _printable(rows: pd.DataFrame) -> pd.Series:
+    """True where every printed text has faithful Windows-31J bytes; only rows with odd characters are tried."""
+    ok = pd.Series(True, index=rows.index)
+    for column in _PRINTED:
+        odd = set(windows31j.unprintable("".join(rows[column])))
+        if odd:
+            ok &= ~rows[column].map(lambda text, odd=odd: not odd.isdisjoint(text))
+    return ok

@@ -1,0 +1,105 @@
+"""The small domain types that records, messages and files share, and the digest of bytes.
+
+Strings are checked where they enter and are trusted inside. No type here may hold personal data.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in lower-case hexadecimal."""
+
+NoticeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,49}$")]
+"""A notice's name in the catalogue, e.g. premium_notice_ordinary."""
+
+CycleId = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]{2}$")]
+"""One dispatch: fiscal year, notice, occasion, round; e.g. 2026-premium_notice_ordinary-annual-01."""
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+"""A bare file name: no path, no leading dot."""
+
+_BLOCK = 1024 * 1024
+
+
+class Frozen(BaseModel):
+    """A value that is checked when made, knows no surplus fields and never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Occasion(StrEnum):
+    """Why a dispatch happens: the yearly July run, or a supplementary run through the year."""
+
+    ANNUAL = "annual"
+    SUPPLEMENTARY = "supplementary"
+
+    @property
+    def label_ja(self) -> str:
+        """当初 or 随時."""
+        return {"annual": "当初", "supplementary": "随時"}[self.value]
+
+
+class Person(Frozen):
+    """Who did something: the account that was logged in. Staff only, never an insured person."""
+
+    user_id: str
+    name: str
+
+
+class StoredFile(Frozen):
+    """A file by name, size in bytes and SHA-256."""
+
+    name: FileName
+    size_bytes: int
+    sha256: Digest
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 canonical JSON (UTF-8). Raises TypeError on a float: amounts are whole yen."""
+    _refuse_floats(value)
+    return rfc8785.dumps(value)
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 of bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_chunks(chunks: Iterable[bytes]) -> tuple[str, int]:
+    """SHA-256 and length in bytes of a stream of chunks."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def blocks(source: BinaryIO) -> Iterable[bytes]:
+    """A binary file's content in blocks of 1 MiB."""
+    while block := source.read(_BLOCK):
+        yield block
+
+
+def stored_file(path: Path) -> StoredFile:
+    """Describes a file on disk."""
+    with path.open("rb") as source:
+        digest, size = sha256_of_chunks(blocks(source))
+    return StoredFile(name=path.name, size_bytes=size, sha256=digest)
+
+
+def _refuse_floats(value: Any) -> None:
+    match value:
+        case float():
+            raise TypeError("floats do not enter canonical JSON")
+        case dict():
+            for item in value.values():
+                _refuse_floats(item)
+        case list() | tuple():
+            for item in value:
+                _refuse_floats(item)

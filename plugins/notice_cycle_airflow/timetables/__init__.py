@@ -1,0 +1,1 @@
+"""Timetables of our own: when a DAG starts by itself."""
