@@ -11,9 +11,12 @@ import json
 import os
 import signal
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +94,7 @@ def airflow_environment(
     uri = databases_of(layout, secrets).airflow.removeprefix("postgresql")
     base_url = f"http://127.0.0.1:{layout.ui_port}"
     logs = layout.airflow_home / "logs"
-    settings = {
+    settings: dict[str, dict[str, object]] = {
         "core": {
             "auth_manager": auth_manager,
             "dags_folder": repository / "dags",
@@ -199,7 +202,13 @@ class AirflowStack:
         roster = [asdict(login) for login in self.roster]
         (self.layout.airflow_home / "roster.json").write_text(json.dumps(roster), encoding="utf-8")
         (self.layout.airflow_home / "webserver_config.py").write_text(_LOGIN_PAGE_SETTINGS, encoding="utf-8")
-        command = [sys.executable, "-m", "embedded_ward.airflow_stack", self.layout.root, *self.components]
+        command = [
+            sys.executable,
+            "-m",
+            "embedded_ward.airflow_stack",
+            str(self.layout.root),
+            *self.components,
+        ]
         self.supervisor.start("airflow", command, environment=self.environment)
 
     def wait_until_healthy(self, *, timeout_seconds: float = 120.0) -> None:
@@ -210,25 +219,34 @@ class AirflowStack:
             self.supervisor.adopt(name, pid, self.layout.logs / f"{name}.log")
         pids_file.unlink()
         for name in self.components:
-            self.supervisor.wait_until(
-                name, lambda name=name: self.is_healthy(name), timeout_seconds=timeout_seconds
-            )
+            self.supervisor.wait_until(name, partial(self.is_healthy, name), timeout_seconds=timeout_seconds)
 
     def restart(self, name: str, *, timeout_seconds: float = 60.0) -> None:
         """Start one component again after it was stopped or killed."""
         self.supervisor.stop(name)
         command = [sys.executable, "-m", "airflow", *_COMMANDS[name]]
+        begun_at = datetime.now(UTC)
         self.supervisor.start(name, command, environment=self.environment)
-        self.supervisor.wait_until(name, lambda: self.is_healthy(name), timeout_seconds=timeout_seconds)
+        self.supervisor.wait_until(
+            name, lambda: self.is_healthy(name, since=begun_at), timeout_seconds=timeout_seconds
+        )
 
-    def is_healthy(self, component: str) -> bool:
-        """What /api/v2/monitor/health says; the api-server is healthy when it answers."""
+    def is_healthy(self, component: str, *, since: datetime | None = None) -> bool:
+        """What /api/v2/monitor/health says; the api-server is healthy when it answers.
+
+        The dead look healthy for half a minute: `since` asks for a heartbeat after that moment.
+        """
         try:
             status = self._ask("/api/v2/monitor/health")
         except OSError:
             return False
-        part = "metadatabase" if component == "api-server" else component.replace("-", "_")
-        return bool(status[part]["status"] == "healthy")
+        if component == "api-server":
+            return bool(status["metadatabase"]["status"] == "healthy")
+        part = component.replace("-", "_")
+        if status[part]["status"] != "healthy":
+            return False
+        heartbeat = datetime.fromisoformat(status[part][f"latest_{part}_heartbeat"])
+        return since is None or heartbeat > since
 
     def token(self, user: str) -> str:
         """A bearer token for the API, as the roster's `user`."""
@@ -237,7 +255,7 @@ class AirflowStack:
         return str(answer["access_token"])
 
     def _ask(self, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310  our own http address
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.layout.ui_port}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
@@ -285,7 +303,7 @@ def run_components(layout: WardLayout, components: Sequence[str]) -> None:
     for name in components:
         gate, opener = os.pipe()
         gates.append(opener)
-        pids[name] = _fork(layout.logs / f"{name}.log", lambda name=name, gate=gate: _component(name, parser, gate))
+        pids[name] = _fork(layout.logs / f"{name}.log", partial(_component, name, parser, gate))
         os.close(gate)
     beside = _pids_file(layout).with_suffix(".new")
     beside.write_text(json.dumps(pids), encoding="utf-8")
@@ -309,7 +327,7 @@ def _component(name: str, parser: Any, gate: int) -> None:
     for module in _IMPORTS[name]:
         import_module(module)
     if not os.read(gate, 1):
-        raise SystemExit("the metadata database could not be prepared")
+        raise SystemExit("the metadata database could not be prepared: see airflow-prepare.log")
     os.close(gate)
     arguments = parser.parse_args(_COMMANDS[name])
     arguments.func(arguments)
@@ -354,8 +372,6 @@ def end_with_parent(parent: int) -> None:
 
 
 def _wait_for_database() -> None:
-    import time
-
     import psycopg2
 
     uri = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)

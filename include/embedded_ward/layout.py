@@ -31,7 +31,7 @@ class PortSetting:
     def value(self) -> int:
         """The number in force; raises NotConfigured when the variable holds no port."""
         text = os.environ.get(self.variable, str(self.default))
-        if not text.isdecimal() or not 0 < int(text) < 2**16:  # noqa: PLR2004  the highest port
+        if not text.isdecimal() or not 0 < int(text) < 2**16:
             raise NotConfigured(
                 f"環境変数 {self.variable} の値「{text}」はポート番号ではありません。"
                 f" / {self.variable}={text!r} is not a port number.",
@@ -135,9 +135,7 @@ class WardLayout:
         """The short directory under /tmp for PostgreSQL's socket; NotConfigured before `create()`."""
         record = self.root / "runtime_directory"
         if not record.exists():
-            raise NotConfigured(
-                f"{self.root} は準備されていません。", advice="make demo で始めてください。"
-            )
+            raise NotConfigured(f"{self.root} は準備されていません。", advice="make demo で始めてください。")
         return Path(record.read_text(encoding="utf-8").strip())
 
     def create(self) -> None:

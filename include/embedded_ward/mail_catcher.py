@@ -27,7 +27,7 @@ class MailDirectory:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Store one mail; the answer is what the sender is told."""
         path = self.store(envelope.content or b"", envelope.mail_from or "", envelope.rcpt_tos)
         log.info("%s: %d bytes for %d recipients", path.name, path.stat().st_size, len(envelope.rcpt_tos))

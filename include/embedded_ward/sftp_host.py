@@ -11,13 +11,14 @@ import asyncio
 import json
 import logging
 import os
+import posixpath
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
@@ -107,7 +108,7 @@ class _Journal:
 
     @contextmanager
     def operation(self, name: str, *paths: bytes) -> Iterator[None]:
-        shown = " -> ".join(path.decode(errors="replace") for path in paths)
+        shown = " -> ".join(map(_absolute, paths))
         try:
             yield
         except (OSError, asyncssh.SFTPError) as error:
@@ -129,12 +130,12 @@ class ExchangeDisk(asyncssh.SFTPServer):
         writes = bool(pflags & asyncssh.FXF_WRITE)
         with self._journal.operation("open for writing" if writes else "open for reading", path):
             file = super().open(path, pflags, attrs)
-        self._journal.transfers[id(file)] = _Transfer(path.decode(errors="replace"), Faults.read(self._faults_file))
+        self._journal.transfers[id(file)] = _Transfer(_absolute(path), Faults.read(self._faults_file))
         return file
 
     def read(self, file_obj: object, offset: int, size: int) -> Any:
         """Read, counted."""
-        content = super().read(file_obj, offset, size)
+        content = cast(bytes, super().read(file_obj, offset, size))  # only other servers answer later
         self._journal.transfers[id(file_obj)].bytes_read += len(content)
         return content
 
@@ -203,6 +204,10 @@ class ExchangeDisk(asyncssh.SFTPServer):
         raise asyncssh.SFTPPermissionDenied("no links here")
 
     link = symlink
+
+
+def _absolute(path: bytes) -> str:
+    return posixpath.normpath(posixpath.join("/", path.decode(errors="replace")))
 
 
 async def serve(options: HostOptions) -> None:

@@ -19,13 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # its stubs are not among our pins
 
 from embedded_ward.layout import WardLayout
 from notice_cycle.errors import CannotLook
 
 _LEAVE = b"leave them running"
 _POLL_SECONDS = 0.05
+_STRAGGLER_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Supervisor:
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
                 user=user,
-                group=None if user is None else _group_of(user),
+                group=None if user is None else group_of(user),
                 extra_groups=None if user is None else (),
             )
         self._ours[name] = process
@@ -160,7 +161,9 @@ class Supervisor:
             self._reap()
             record = next((record for record in self.records() if record.name == name), None)
             if record is None or not record.is_running():
-                raise CannotLook(f"{name} が終了しました。\n{self.log_end(name)}", advice="ログを確認してください。")
+                raise CannotLook(
+                    f"{name} が終了しました。\n{self.log_end(name)}", advice="ログを確認してください。"
+                )
             if time.monotonic() > until:
                 raise CannotLook(
                     f"{name} は{timeout_seconds:.0f}秒以内に応答しませんでした。\n{self.log_end(name)}",
@@ -216,13 +219,17 @@ class Supervisor:
             if not told_the_rest and not record.is_running():
                 _signal_each(family, signal.SIGTERM)
                 told_the_rest = True
+                # Nobody is left to tell them what to finish: workers of a killed scheduler wait for ever.
+                until = min(until, time.monotonic() + _STRAGGLER_SECONDS)
             time.sleep(_POLL_SECONDS)
         # Looked up again: the family may have grown while we waited.
         known = {process.pid for process in family}
         family += [process for process in record.family() if process.pid not in known]
         _signal_each(family, signal.SIGKILL)
-        psutil.wait_procs(family, timeout=5)
-        self._reap()
+        until = time.monotonic() + _STRAGGLER_SECONDS
+        while any(map(_is_alive, family)) and time.monotonic() < until:
+            self._reap()
+            time.sleep(_POLL_SECONDS)
 
     def _reap(self) -> None:
         for process in self._ours.values():
@@ -265,11 +272,12 @@ def stand_guard(layout: WardLayout, responsible: IO[bytes]) -> None:
 def _start_time(pid: int) -> str | None:
     """When the process started, None if it does not run. Linux: clock ticks since boot, which no clock moves."""
     if sys.platform == "linux":
+        # The name in parentheses may hold anything, so count from the last one.
         try:
-            # The name in parentheses may hold anything, so count from the last one.
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            line = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         except OSError:
             return None
+        fields = line.rpartition(")")[2].split()
         return None if fields[0] in {"Z", "X"} else fields[19]
     try:
         process = psutil.Process(pid)
@@ -280,7 +288,7 @@ def _start_time(pid: int) -> str | None:
 
 def _is_alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 
@@ -304,7 +312,8 @@ def _proportional_bytes(process: psutil.Process) -> int:
         return 0
 
 
-def _group_of(user: str) -> int:
+def group_of(user: str) -> int:
+    """The user's own group id."""
     import pwd
 
     return pwd.getpwnam(user).pw_gid

@@ -5,16 +5,17 @@ file names. `resolve` gathers everything a cycle runs by; the opening stage stor
 later stages read it there, never here. A mistake names file, key and remedy.
 """
 
-from datetime import date, timedelta
+from calendar import monthrange
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from notice_cycle.business_calendar import BusinessCalendar
-from notice_cycle.errors import NoticeCycleError, NotConfigured
-from notice_cycle.premiums import PremiumTable, load_premiums
+from notice_cycle.errors import NotConfigured, NoticeCycleError
+from notice_cycle.premiums import FIRST_MONTH_OF_FISCAL_YEAR, PremiumTable, load_premiums
 from notice_cycle.values import Frozen, NoticeId, canonical, sha256
 
 FORBIDDEN_ITEMS = frozenset(
@@ -59,7 +60,9 @@ class Notice(Frozen):
     @model_validator(mode="after")
     def _items_may_be_given(self) -> Self:
         if forbidden := sorted(FORBIDDEN_ITEMS.intersection(self.items)):
-            raise ValueError(f"提供を禁じられた項目 {', '.join(forbidden)} が含まれています。items から外してください")
+            raise ValueError(
+                f"提供を禁じられた項目 {', '.join(forbidden)} が含まれています。items から外してください"
+            )
         if len(set(self.items)) != len(self.items):
             raise ValueError("items に同じ項目が重複しています")
         return self
@@ -89,7 +92,7 @@ class Expectation(Frozen):
     requirement: str
     allowed: int = 0
     expect: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class Party(Frozen):
@@ -121,7 +124,7 @@ class Configuration(Frozen):
     layout: Layout
     expectations: tuple[Expectation, ...]
     premiums: PremiumTable
-    first_due_on: date
+    due_on: tuple[date, ...]
     party: Party
     mail: MailAddresses
 
@@ -138,7 +141,7 @@ def notice_ids(config: Path) -> list[str]:
 def load_notice(config: Path, notice: str) -> Notice:
     """One catalogue entry. Raises NotConfigured naming file, key and remedy."""
     path = config / "notices" / f"{notice}.yaml"
-    return _parsed(path, Notice, {"id": notice, **_mapping(path)})
+    return cast(Notice, _parsed(path, Notice, {"id": notice, **_mapping(path)}))
 
 
 def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
@@ -167,16 +170,24 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
         layout=layout,
         expectations=_parsed(suite_path, tuple[Expectation, ...], _mapping(suite_path).get("expectations")),
         premiums=premiums,
-        first_due_on=_first_due_on(premiums, BusinessCalendar.from_file(config / "calendar.yaml")),
+        due_on=_due_dates(premiums, BusinessCalendar.from_file(config / "calendar.yaml")),
         party=_parsed(parties_path, Party, {"id": notice.party, **known[notice.party]}),
         mail=_parsed(parties_path, MailAddresses, parties.get("mail")),
     )
 
 
-def _first_due_on(premiums: PremiumTable, calendar: BusinessCalendar) -> date:
-    """The first due date of payment: the end of the first month, or the next business day."""
-    month = premiums.ordinary_months[0]
-    return calendar.next_business_day(date(premiums.fiscal_year, month + 1, 1) - timedelta(days=1))
+def _due_dates(premiums: PremiumTable, calendar: BusinessCalendar) -> tuple[date, ...]:
+    """The due date of each ordinary instalment: the month's end, or the next business day."""
+    year = premiums.fiscal_year
+    ends = (
+        _month_end(year if month >= FIRST_MONTH_OF_FISCAL_YEAR else year + 1, month)
+        for month in premiums.ordinary_months
+    )
+    return tuple(calendar.next_business_day(end) for end in ends)
+
+
+def _month_end(year: int, month: int) -> date:
+    return date(year, month, monthrange(year, month)[1])
 
 
 def mistakes(config: Path, fiscal_year: int) -> list[str]:
@@ -194,21 +205,29 @@ PRINT_ITEMS = frozenset({"data_kind", "cycle", "envelope_no", "sheet_no", "sheet
 """Items of a print file that composition makes itself."""
 
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both choices are safe loaders
     except FileNotFoundError:
         raise NotConfigured(
-            f"設定ファイル {path.parent.name}/{path.name} がありません。", advice="ファイル名と参照元を確認してください。"
+            f"設定ファイル {path.parent.name}/{path.name} がありません。",
+            advice="ファイル名と参照元を確認してください。",
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as broken:
         where = getattr(broken, "problem_mark", None)
         raise NotConfigured(
-            f"{path.parent.name}/{path.name}: YAML として読めません" + (f"（{where.line + 1}行目付近）。" if where else "。"),
+            f"{path.parent.name}/{path.name}: YAML として読めません"
+            + (f"（{where.line + 1}行目付近）。" if where else "。"),
             advice="字下げ、コロンの後の空白、引用符を確認してください。",
         ) from None
     if not isinstance(loaded, dict):
-        raise NotConfigured(f"{path.parent.name}/{path.name}: 「キー: 値」の形ではありません。", advice="見本の項目名を確認してください。")
+        raise NotConfigured(
+            f"{path.parent.name}/{path.name}: 「キー: 値」の形ではありません。",
+            advice="見本の項目名を確認してください。",
+        )
     return loaded
 
 

@@ -24,7 +24,8 @@ def destroy(vault: CycleVault, outbox: Path, inbox: Path, *, cycle: str, at: dat
     left = destruction.files_left + sum(1 for folder in folders if folder.exists())
     if left:
         raise Altered(
-            f"消去できないファイルが{left}件残っています。", advice="情報システム課で権限を確認し、再実行してください。"
+            f"消去できないファイルが{left}件残っています。",
+            advice="情報システム課で権限を確認し、再実行してください。",
         )
     return DestructionRecord(
         destroyed=(*destruction.destroyed, *removed),
@@ -41,7 +42,9 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
     needed = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
     standing = {record.kind(): entry.digest for record in needed if (entry := history.entry_of(record))}
     if missing := [record.label_ja for record in needed if record.kind() not in standing]:
-        raise Refused(f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。")
+        raise Refused(
+            f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。"
+        )
     return ClosingRecord(
         evidence=standing, ledger_entries=verdict.entries, ledger_head=verdict.head, closed_at=at
     )

@@ -40,10 +40,13 @@ class Answer(Frozen):
         """A field's text, trimmed. Raises Refused when it is required and empty."""
         value = str(self.fields.get(field.key) or "").strip()
         if field.required and not value:
-            raise Refused(f"「{field.title_ja}」が入力されていません。", advice="入力してもう一度送信してください。")
+            raise Refused(
+                f"「{field.title_ja}」が入力されていません。", advice="入力してもう一度送信してください。"
+            )
         if value and field.choices and value not in field.choices:
             raise Refused(
-                f"「{field.title_ja}」は {'・'.join(field.choices)} から選んでください。", advice="選び直してください。"
+                f"「{field.title_ja}」は {'・'.join(field.choices)} から選んでください。",
+                advice="選び直してください。",
             )
         return value
 
@@ -53,18 +56,23 @@ class Answer(Frozen):
             given = datetime.fromisoformat(self.text(field).replace("/", "-"))
         except ValueError:
             raise Refused(
-                f"「{field.title_ja}」が日時として読めません。", advice="2026-07-01 15:00 のように入力してください。"
+                f"「{field.title_ja}」が日時として読めません。",
+                advice="2026-07-01 15:00 のように入力してください。",
             ) from None
         aware = given if given.tzinfo else given.replace(tzinfo=clock.TOKYO)
         if aware > self.at:
-            raise Refused(f"「{field.title_ja}」が未来の日時です。", advice="実際に行った日時を入力してください。")
+            raise Refused(
+                f"「{field.title_ja}」が未来の日時です。", advice="実際に行った日時を入力してください。"
+            )
         return aware
 
     def count(self, field: Field) -> int:
         """A whole number. Raises Refused."""
         text = self.text(field).replace(",", "").replace("，", "")
         if not text.isdecimal():
-            raise Refused(f"「{field.title_ja}」は数字で入力してください。", advice="件数を整数で入力してください。")
+            raise Refused(
+                f"「{field.title_ja}」は数字で入力してください。", advice="件数を整数で入力してください。"
+            )
         return int(text)
 
 
@@ -106,7 +114,11 @@ REASON = Field(
 
 def table(rows: Sequence[tuple[str, str]], headings: tuple[str, str] = ("項目", "内容")) -> str:
     """A Markdown table of two columns."""
-    lines = [f"| {headings[0]} | {headings[1]} |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
+    lines = [
+        f"| {headings[0]} | {headings[1]} |",
+        "|---|---|",
+        *(f"| {left} | {right} |" for left, right in rows),
+    ]
     return "\n".join(lines)
 
 

@@ -46,7 +46,8 @@ def open_cycle(
     """The new cycle's id and its opening record. Raises Conflict for a second annual run, Refused otherwise."""
     if request.reason_code not in REASONS_JA:
         raise Refused(
-            "開始の理由コードが登録されたものではありません。", advice=f"{'・'.join(REASONS_JA)} から選んでください。"
+            "開始の理由コードが登録されたものではありません。",
+            advice=f"{'・'.join(REASONS_JA)} から選んでください。",
         )
     if configuration.premiums.fictitious and not synthetic:
         raise Refused(

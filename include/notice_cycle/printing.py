@@ -20,17 +20,22 @@ def print_document(settings: Settings, name: str, pdf: bytes) -> None:
         return
     try:
         subprocess.run(
-            ["lp", "-d", settings.printer, "-t", name, "-"], input=pdf, check=True, capture_output=True, timeout=_LP_SECONDS
+            ["lp", "-d", settings.printer, "-t", name, "-"],
+            input=pdf,
+            check=True,
+            capture_output=True,
+            timeout=_LP_SECONDS,
         )
     except (OSError, subprocess.SubprocessError):
         raise CannotLook(
-            "プリンタが印刷を受け付けません。", advice="プリンタの電源・用紙・接続を確認し、再実行してください。"
+            "プリンタが印刷を受け付けません。",
+            advice="プリンタの電源・用紙・接続を確認し、再実行してください。",
         ) from None
 
 
 def _into_tray(tray: Path, name: str, pdf: bytes) -> None:
     tray.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = tray / f".{name}.partial"
-    with open(partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as target:  # noqa: PTH123
+    with open(partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as target:
         target.write(pdf)
     partial.replace(tray / f"{name}.pdf")

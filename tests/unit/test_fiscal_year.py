@@ -3,8 +3,9 @@ from datetime import UTC, date, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notice_cycle.fiscal_year import TOKYO, FiscalYear, era_date, tokyo_date
 from pydantic import BaseModel, ValidationError
+
+from notice_cycle.fiscal_year import TOKYO, FiscalYear, era_date, tokyo_date
 
 
 class Holder(BaseModel):

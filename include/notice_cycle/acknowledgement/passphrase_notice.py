@@ -9,7 +9,6 @@ from typing import Any, cast
 from notice_cycle.catalogue import Configuration
 from notice_cycle.documents import render
 from notice_cycle.encryption import passphrase
-from notice_cycle.encryption.package import PASSPHRASE
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
@@ -24,6 +23,7 @@ from notice_cycle.records import (
 from notice_cycle.settings import Settings
 from notice_cycle.values import sha256
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import PASSPHRASE
 
 
 def issue_passphrase_notice(
@@ -59,12 +59,17 @@ def issue_passphrase_notice(
     return PassphraseNoticeRecord(notice_number=notice_number, document_sha256=sha256(pdf), printed_at=at)
 
 
-HANDED_AT = Field(key="handed_at", title_ja="日時", help_ja="実際に渡した日時（例 2026-07-01 15:00）", moment=True)
+HANDED_AT = Field(
+    key="handed_at", title_ja="日時", help_ja="実際に渡した日時（例 2026-07-01 15:00）", moment=True
+)
 GIVER = Field(key="giver", title_ja="取扱者（区で渡した者）", help_ja="職員の氏名")
 TAKER = Field(key="taker", title_ja="受領者（委託先で受け取った者）", help_ja="取扱者名簿にある者の氏名")
 MEANS = Field(key="means", title_ja="方法", choices=("手渡し", "簡易書留", "口頭"))
 TRACKING = Field(
-    key="tracking_number", title_ja="追跡番号（簡易書留のとき）", help_ja="引受番号11桁または12桁", required=False
+    key="tracking_number",
+    title_ja="追跡番号（簡易書留のとき）",
+    help_ja="引受番号11桁または12桁",
+    required=False,
 )
 QUANTITY = Field(key="quantity", title_ja="数量", help_ja="渡した通知書の部数")
 HANDED = "引き渡した"

@@ -14,7 +14,12 @@ _CALL = "委託先に確認して正しい届出を置き直してもらい、�
 
 
 def verify_receipt(
-    handover: HandoverRecord, encryption: EncryptionRecord, receipt: Receipt, *, message_sha256: str, signed_by: str
+    handover: HandoverRecord,
+    encryption: EncryptionRecord,
+    receipt: Receipt,
+    *,
+    message_sha256: str,
+    signed_by: str,
 ) -> ReceiptRecord:
     """Level 1: every file that was handed over, with the same digest. Raises Altered otherwise."""
     expected = {file.name: file.sha256 for file in handover.files}
@@ -42,7 +47,9 @@ def verify_content_receipt(
         receipt.manifest_sha256 != encryption.manifest_sha256
         or receipt.print_file_sha256 != composition.print_file.sha256
     ):
-        raise Altered("委託先が開いた印字データのダイジェストが、作成した印字データと一致しません。", advice=_CALL)
+        raise Altered(
+            "委託先が開いた印字データのダイジェストが、作成した印字データと一致しません。", advice=_CALL
+        )
     if receipt.quantities != composition.quantities or not composition.ordinary_total.equals(
         receipt.ordinary_total_yen, key=small_total_key
     ):

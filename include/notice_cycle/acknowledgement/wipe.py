@@ -5,14 +5,12 @@ Only the encrypted dispatch index of notice numbers stays until closing, so that
 
 from datetime import datetime
 
-from notice_cycle.composition.compose import DISPATCH_INDEX
-from notice_cycle.encryption.package import PASSPHRASE
 from notice_cycle.errors import Altered
 from notice_cycle.records import StagingWipeRecord
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import CYCLE_KEY, DISPATCH_INDEX, PASSPHRASE
 
-_CYCLE_KEY = "cycle.key"
-KEPT = (DISPATCH_INDEX, PASSPHRASE, _CYCLE_KEY)
+KEPT = (DISPATCH_INDEX, PASSPHRASE, CYCLE_KEY)
 
 
 def wipe_staging(vault: CycleVault, *, at: datetime) -> StagingWipeRecord:
@@ -20,5 +18,8 @@ def wipe_staging(vault: CycleVault, *, at: datetime) -> StagingWipeRecord:
     wiped = vault.wipe([name for name in vault.names() if name not in KEPT])
     left = [name for name in vault.names() if name not in KEPT]
     if left:
-        raise Altered(f"一時保管領域に消去できないファイルが{len(left)}件あります。", advice="情報システム課で権限を確認してください。")
+        raise Altered(
+            f"一時保管領域に消去できないファイルが{len(left)}件あります。",
+            advice="情報システム課で権限を確認してください。",
+        )
     return StagingWipeRecord(wiped=tuple(wiped), kept=tuple(vault.names()), wiped_at=at)

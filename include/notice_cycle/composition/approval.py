@@ -51,7 +51,8 @@ class HandoverApproval(Form):
             return sent_back(answer, history)
         if answer.by.user_id == history.latest(ValidationConfirmationRecord).confirmed_by.user_id:
             raise Refused(
-                "検証を確認した本人は承認できません（二人で確かめる決まりです）。", advice="別の承認者が回答してください。"
+                "検証を確認した本人は承認できません（二人で確かめる決まりです）。",
+                advice="別の承認者が回答してください。",
             )
         return HandoverApprovalRecord(
             approved_by=answer.by,

@@ -11,21 +11,24 @@ from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.ipc as ipc
+from pyarrow import ipc
 
 from notice_cycle.catalogue import Configuration, Layout
 from notice_cycle.composition import windows31j
 from notice_cycle.composition.envelopes import in_envelopes
 from notice_cycle.errors import Altered
-from notice_cycle.records import AmountTotal, CompositionRecord, ExtractionRecord, Quantities, ValidationRecord
+from notice_cycle.exchange.package import marking
+from notice_cycle.records import (
+    AmountTotal,
+    CompositionRecord,
+    ExtractionRecord,
+    Quantities,
+    ValidationRecord,
+)
 from notice_cycle.validation.validate import read_staged
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import DISPATCH_INDEX, PRINT_FILE, TOTALS
 
-PRINT_FILE = "print.csv"
-DISPATCH_INDEX = "dispatch_index.arrow"
-TOTALS = "totals.json"
-SYNTHETIC_MARK = "架空データ"
-REAL_MARK = "本番"
 _ROWS_AT_A_TIME = 5_000
 
 
@@ -45,8 +48,10 @@ def compose(
     rows = in_envelopes(read_staged(extraction, vault))
     total_yen = int(rows["ordinary_total_yen"].sum())
     if len(rows) != extraction.rows or not extraction.ordinary_total.equals(total_yen, key=small_total_key):
-        raise Altered("印字データの件数または合計額が抽出と一致しません。", advice="情報システム課に連絡してください。")
-    mark = SYNTHETIC_MARK if synthetic else REAL_MARK
+        raise Altered(
+            "印字データの件数または合計額が抽出と一致しません。", advice="情報システム課に連絡してください。"
+        )
+    mark = marking(synthetic=synthetic)
     print_rows = rows.assign(data_kind=mark, cycle=cycle)
     with vault.writing(PRINT_FILE) as artefact:
         for piece in csv_pieces(print_rows, configuration.layout):
@@ -79,12 +84,17 @@ def csv_pieces(rows: pd.DataFrame, layout: Layout) -> Any:
 
 def _csv(rows: pd.DataFrame) -> str:
     text = io.StringIO(newline="")
-    rows.to_csv(text, header=False, index=False, quoting=csv.QUOTE_ALL, lineterminator="\r\n", date_format="%Y-%m-%d")
+    rows.to_csv(
+        text, header=False, index=False, quoting=csv.QUOTE_ALL, lineterminator="\r\n", date_format="%Y-%m-%d"
+    )
     return text.getvalue()
 
 
 def _write_index(rows: pd.DataFrame, vault: CycleVault) -> None:
     """notice_no, insured_no, envelope_no of every notice: what a wrong or lost letter is traced by until closing."""
     index = pa.Table.from_pandas(rows[["notice_no", "insured_no", "envelope_no"]], preserve_index=False)
-    with vault.writing(DISPATCH_INDEX) as artefact, ipc.new_stream(cast(Any, artefact.buffer), index.schema) as stream:
+    with (
+        vault.writing(DISPATCH_INDEX) as artefact,
+        ipc.new_stream(cast(Any, artefact.buffer), index.schema) as stream,
+    ):
         stream.write_table(index)

@@ -12,7 +12,9 @@ from functools import cache
 
 from notice_cycle.errors import Refused
 
-_NEC_SELECTED = range(0xED, 0xEF)  # lead bytes of CPython's choice; Windows uses FA-FC for the same characters
+_NEC_SELECTED = range(
+    0xED, 0xEF
+)  # lead bytes of CPython's choice; Windows uses FA-FC for the same characters
 _PRIVATE = ("Co", "Cf", "Mn", "Me")  # 外字, invisible and combining characters: a print shop has no glyph
 
 

@@ -7,7 +7,9 @@ from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, DeliveryRecord
 
-DELIVERED_AT = Field(key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True)
+DELIVERED_AT = Field(
+    key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True
+)
 HANDLER = Field(key="handler", title_ja="取扱者（区で受けた者）", help_ja="職員の氏名")
 DELIVERER = Field(key="deliverer", title_ja="納品した者（委託先）", help_ja="取扱者名簿にある者の氏名")
 QUANTITY = Field(key="quantity", title_ja="数量（封）", help_ja="区が数えた封筒の数")

@@ -36,7 +36,8 @@ def verify_delivery(
     planned = composition.quantities
     if sheets["planned"] != planned.sheets:
         raise Refused(
-            f"印刷枚数が計画と一致しません（計画 {planned.sheets:,}枚、印刷ログ {sheets['planned']:,}枚）。", advice=_ASK
+            f"印刷枚数が計画と一致しません（計画 {planned.sheets:,}枚、印刷ログ {sheets['planned']:,}枚）。",
+            advice=_ASK,
         )
     if sheets["spoilage"] != report.sheets_spoiled or sheets["reprint"] != sheets["spoilage"]:
         raise Refused(
@@ -47,7 +48,8 @@ def verify_delivery(
     delivered = sum(lot.envelopes for lot in report.lots)
     if delivered != planned.envelopes:
         raise Refused(
-            f"納品数量が計画と一致しません（計画 {planned.envelopes:,}封、納品 {delivered:,}封）。", advice=_ASK
+            f"納品数量が計画と一致しません（計画 {planned.envelopes:,}封、納品 {delivered:,}封）。",
+            advice=_ASK,
         )
     return DeliveryRecord(
         print_log_sha256=log_sha256,

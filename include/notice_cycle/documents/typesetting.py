@@ -85,7 +85,11 @@ def _compile(path: Path, inputs: dict[str, str], documents: Path, at: datetime) 
     except typst.TypstError as error:
         # The compiler may quote a fact, and a fact may be a passphrase: it is heard only on made-up data,
         # and never as this error's cause, because causes are logged.
-        heard = error.diagnostic if inputs["synthetic"] == "true" else "詳細は架空データで同じ文書を作ると表示されます。"
+        heard = (
+            error.diagnostic
+            if inputs["synthetic"] == "true"
+            else "詳細は架空データで同じ文書を作ると表示されます。"
+        )
         raise NotConfigured(
             f"様式 {path.stem} を組版できません。{heard}",
             advice="様式 (.typ) を直し、検査を通してから配置してください。",

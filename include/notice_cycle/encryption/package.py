@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.composition.compose import PRINT_FILE, REAL_MARK, SYNTHETIC_MARK, TOTALS
 from notice_cycle.encryption import age, passphrase
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered
@@ -20,12 +19,13 @@ from notice_cycle.exchange.package import (
     MANIFEST_SIGNATURE,
     Manifest,
     checksums,
+    marking,
 )
 from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
 from notice_cycle.values import blocks, sha256, sha256_of_chunks, stored_file
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS
 
-PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name
 CIPHER = "age v1 (scrypt, ChaCha20-Poly1305)"
 
 
@@ -34,9 +34,9 @@ def encrypt_package(
     approval: HandoverApprovalRecord,
     configuration: Configuration,
     vault: CycleVault,
+    *,
     outbox: Path,
     signing_key: Path,
-    *,
     cycle: str,
     number: int,
     synthetic: bool,
@@ -65,7 +65,7 @@ def encrypt_package(
         age.encrypt(plain, target, secret.reveal())
     partial.replace(encrypted)
     manifest = Manifest(
-        marking=SYNTHETIC_MARK if synthetic else REAL_MARK,
+        marking=marking(synthetic=synthetic),
         cycle=cycle,
         package=package,
         notice_ja=configuration.notice.name_ja,

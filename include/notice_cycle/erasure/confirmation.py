@@ -8,7 +8,9 @@ from notice_cycle.records import ErasureConfirmationRecord, ErasureRecord
 
 METHOD = Field(key="method", title_ja="確認の方法", choices=("立入り", "ビデオ通話", "写真", "書面"))
 CONFIRMED_AT = Field(key="confirmed_at", title_ja="確認した日時", help_ja="例 2026-07-20 10:00", moment=True)
-NOTE_NUMBER = Field(key="note_number", title_ja="確認記録の文書番号", help_ja="保管先の文書番号（例 26介保第120号）")
+NOTE_NUMBER = Field(
+    key="note_number", title_ja="確認記録の文書番号", help_ja="保管先の文書番号（例 26介保第120号）"
+)
 
 
 class ErasureConfirmation(Form):
@@ -30,7 +32,9 @@ class ErasureConfirmation(Form):
             ("件数", f"{erasure.notices:,}件（引渡しと一致）"),
             ("最後の消去", tokyo(erasure.erased_at)),
         ]
-        return "\n".join(["証明書だけでは完了しません。消去の状況を区が確認し、記入してください。", "", table(facts)])
+        return "\n".join(
+            ["証明書だけでは完了しません。消去の状況を区が確認し、記入してください。", "", table(facts)]
+        )
 
     def judge(self, answer: Answer, history: CycleHistory) -> ErasureConfirmationRecord:
         """Keeps who confirmed, how and when."""

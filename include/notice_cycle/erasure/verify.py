@@ -2,7 +2,12 @@
 
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
-from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, EncryptionRecord, ErasureRecord
+from notice_cycle.records import (
+    CompositionRecord,
+    DeliveryConfirmationRecord,
+    EncryptionRecord,
+    ErasureRecord,
+)
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
 
@@ -24,7 +29,10 @@ def verify_erasure(
     if certificate.report_sha256 != report_sha256:
         raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
     erased = {copy.file_sha256 for copy in report.copies}
-    held = {encryption.files[0].sha256: "暗号化された印字データ", composition.print_file.sha256: "開いた印字データ"}
+    held = {
+        encryption.files[0].sha256: "暗号化された印字データ",
+        composition.print_file.sha256: "開いた印字データ",
+    }
     if missing := [name for digest, name in held.items() if digest not in erased]:
         raise Refused(f"消去報告書に、{'と'.join(missing)}の消去がありません。", advice=_ASK)
     if report.notices != composition.quantities.notices:

@@ -45,9 +45,24 @@ def quarantine(inbox: Path, cycle: str, name: str, content: bytes, signature: by
     """Keeps what was turned away, under its digest; the same bytes twice make one file. Gives the name."""
     folder = inbox / QUARANTINE / cycle
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept_as = f"{sha256(content + signature)[:16]}-{name}"
+    kept_as = quarantine_name(name, content, signature)
     _write(folder / kept_as, content)
     _write(folder / f"{kept_as}.sig", signature)
+    return kept_as
+
+
+def quarantine_name(name: str, content: bytes, signature: bytes) -> str:
+    """The name under which a message is kept in quarantine: its digest and its own name."""
+    return f"{sha256(content + signature)[:16]}-{name}"
+
+
+def put_away(inbox: Path, cycle: str, kind: type[Message]) -> str:
+    """Moves an admitted message that a stage refused from the inbox to quarantine. Gives its name there."""
+    path = inbox / cycle / kind.file_name()
+    signature = path.with_name(path.name + ".sig")
+    kept_as = quarantine(inbox, cycle, path.name, path.read_bytes(), signature.read_bytes())
+    path.unlink()
+    signature.unlink()
     return kept_as
 
 
@@ -59,7 +74,9 @@ def received(
     try:
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
     except FileNotFoundError:
-        raise Altered(f"受信箱に{kind.label_ja}がありません。", advice="待機のタスクから再実行してください。") from None
+        raise Altered(
+            f"受信箱に{kind.label_ja}がありません。", advice="待機のタスクから再実行してください。"
+        ) from None
     if sha256(content) != sha256_expected:
         raise Altered(
             f"受信箱の{kind.label_ja}が、受理した時の内容と異なります。",

@@ -6,7 +6,6 @@ stage that waits for it. No message holds personal data of insured persons.
 """
 
 import json
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
@@ -176,5 +175,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_float(text: str) -> Any:
     raise ValueError("amounts and counts are whole numbers")
-
-

@@ -22,13 +22,14 @@ MANIFEST = "manifest.json"
 MANIFEST_SIGNATURE = "manifest.json.sig"
 CHECKSUMS = "SHA256SUMS"
 MANIFEST_NAMESPACE = "notice-cycle-manifest"
+Marking = Literal["架空データ", "本番"]
 
 
 class Manifest(Frozen):
     """What the ward says the package is. `marking` is 架空データ for invented data, 本番 otherwise."""
 
     format: Literal["notice-cycle-manifest/1"] = "notice-cycle-manifest/1"
-    marking: Literal["架空データ", "本番"]
+    marking: Marking
     cycle: CycleId
     package: str
     notice_ja: str
@@ -56,9 +57,15 @@ class Manifest(Frozen):
             manifest = None
         if manifest is None or manifest.content() != content:
             raise Altered(
-                "manifest.json が送付目録の形式ではありません。", advice="区に連絡し、パッケージの再送を求めてください。"
+                "manifest.json が送付目録の形式ではありません。",
+                advice="区に連絡し、パッケージの再送を求めてください。",
             )
         return manifest
+
+
+def marking(*, synthetic: bool) -> Marking:
+    """What print file and manifest say about their data."""
+    return "架空データ" if synthetic else "本番"
 
 
 def checksums(files: list[StoredFile]) -> bytes:

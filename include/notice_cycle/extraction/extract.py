@@ -6,15 +6,15 @@ totals; a difference leaves no artefact behind. Refuses rows with a column missi
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc as ipc
+from pyarrow import ipc
 
 from notice_cycle.catalogue import Notice
 from notice_cycle.errors import Refused
 from notice_cycle.extraction.sql_source import Batch, ControlTotals, reading
 from notice_cycle.records import AmountTotal, ExtractionRecord
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import STAGED
 
-STAGED = "extracted.arrow"
 _COMPRESSION = ipc.IpcWriteOptions(compression="zstd")
 
 
@@ -24,7 +24,9 @@ def extract(
     """Reads a batch into the vault as `extracted.arrow` (Arrow IPC stream). Raises Refused on any difference."""
     with reading(dsn, notice, Batch.parse(batch_no)) as (control, rows):
         if tuple(rows.schema.names) != notice.items:
-            raise Refused("抽出した列が登録した項目と一致しません。", advice="カタログの items を確認してください。")
+            raise Refused(
+                "抽出した列が登録した項目と一致しません。", advice="カタログの items を確認してください。"
+            )
         with vault.writing(STAGED) as artefact:
             tally = _Tally()
             with ipc.new_stream(artefact.buffer, rows.schema, options=_COMPRESSION) as stream:

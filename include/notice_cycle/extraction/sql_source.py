@@ -41,7 +41,8 @@ class Batch(Frozen):
         """Raises Refused for anything but digits, letters and hyphens."""
         if not _BATCH.fullmatch(text):
             raise Refused(
-                "異動バッチ番号は半角英数字とハイフンだけで入力してください。", advice="基幹系の処理票の番号を確認してください。"
+                "異動バッチ番号は半角英数字とハイフンだけで入力してください。",
+                advice="基幹系の処理票の番号を確認してください。",
             )
         return cls(number=text)
 

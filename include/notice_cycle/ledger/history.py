@@ -55,6 +55,10 @@ class CycleHistory:
             )
         return found
 
+    def number_of(self, record: type[Record]) -> int:
+        """The number the next record of a kind takes, superseded ones counted: 1 for the first."""
+        return sum(1 for entry in self.records if entry.kind == record.kind()) + 1
+
     def facts(self, fact: type[F]) -> list[F]:
         """Every fact of a kind (facts stand outside the chain of records), oldest first."""
         return [fact.model_validate(e.data) for e in self.entries if e.kind == fact.kind()]

@@ -38,8 +38,14 @@ def set_up(owner_dsn: str, *, ward: str, synthetic: bool, logins: dict[str, tupl
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(
-                sql.SQL("{} ROLE {} LOGIN PASSWORD {} IN ROLE {}" if not known else "{} ROLE {} LOGIN PASSWORD {}")
-                .format(verb, sql.Identifier(login), sql.Literal(password), *([] if known else [sql.Identifier(group)]))
+                sql.SQL(
+                    "{} ROLE {} LOGIN PASSWORD {} IN ROLE {}" if not known else "{} ROLE {} LOGIN PASSWORD {}"
+                ).format(
+                    verb,
+                    sql.Identifier(login),
+                    sql.Literal(password),
+                    *([] if known else [sql.Identifier(group)]),
+                )
             )
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
     Ledger(owner_dsn).begin(ward=ward, synthetic=synthetic)
@@ -72,7 +78,9 @@ class Ledger:
         """All entries, or those of one kind, in order of seq."""
         with self._connected() as connection:
             query = _SELECT + (" WHERE kind = %s" if kind else "") + " ORDER BY seq"
-            return [Entry.from_text(row[4]) for row in connection.execute(query.encode(), (kind,) if kind else ())]
+            return [
+                Entry.from_text(row[4]) for row in connection.execute(query.encode(), (kind,) if kind else ())
+            ]
 
     def cycle_of_run(self, dag_id: str, run_id: str) -> str | None:
         """The cycle that was opened by a DAG run, None when none was."""
@@ -95,14 +103,18 @@ class Ledger:
         with self._appending(begins=True) as connection:
             first = connection.execute(_SELECT.encode() + b" WHERE seq = 1").fetchone()
             if first is None:
-                self._append(connection, System(task="set_up"), cycle=None, kind=GENESIS, follows=None, data=data)
+                self._append(
+                    connection, System(task="set_up"), cycle=None, kind=GENESIS, follows=None, data=data
+                )
             elif Entry.from_text(first[4]).data != data:
                 raise Conflict(
                     "この証跡台帳は別の区分（実データ／架空データ）で始められています。",
                     advice="接続先の台帳を確かめてください。台帳を作り直して続けることはできません。",
                 )
 
-    def enter(self, cycle: str, record: Record, actor: Person | System, *, after: type[Record] | None) -> Entry:
+    def enter(
+        self, cycle: str, record: Record, actor: Person | System, *, after: type[Record] | None
+    ) -> Entry:
         """Enters a record that follows the current record `after` (None only for an opening).
 
         Gives back the stored entry when the same content already follows it. Raises Conflict when other
@@ -128,7 +140,9 @@ class Ledger:
                         f"「{record.label_ja}」は別の内容ですでに記録されています（第{entry.seq}号）。",
                         advice="両方の内容を確認してください。やり直す場合は「やり直し・取下げ」で理由を記録します。",
                     )
-            return self._append(connection, actor, cycle=cycle, kind=record.kind(), follows=follows, data=data)
+            return self._append(
+                connection, actor, cycle=cycle, kind=record.kind(), follows=follows, data=data
+            )
 
     def note(self, cycle: str | None, fact: Fact, actor: Person | System) -> Entry:
         """Enters a fact that stands outside the chain of records (a refusal, a decision, an event)."""
@@ -163,7 +177,8 @@ class Ledger:
             connection = psycopg.connect(self._dsn, autocommit=autocommit, connect_timeout=10)
         except psycopg.OperationalError as unreachable:
             raise CannotLook(
-                "証跡台帳のデータベースに接続できません。", advice="データベースの稼働と接続設定を確認してください。"
+                "証跡台帳のデータベースに接続できません。",
+                advice="データベースの稼働と接続設定を確認してください。",
             ) from unreachable
         with connection:
             yield connection

@@ -32,14 +32,23 @@ class ValidationConfirmation(Form):
             ("基準日時", tokyo(extraction.as_of)),
             ("対象者", f"{extraction.rows:,}人（基幹系の統制票と一致）"),
             ("普通徴収額の合計", f"{extraction.ordinary_total.label_ja}（統制票と一致）"),
-            ("徴収方法別", "、".join(f"{_METHODS[m]} {n:,}人" for m, n in validation.persons_by_method.items())),
+            (
+                "徴収方法別",
+                "、".join(f"{_METHODS[m]} {n:,}人" for m, n in validation.persons_by_method.items()),
+            ),
             ("所得段階別", "、".join(f"第{s}段階 {n:,}" for s, n in validation.persons_by_stage.items())),
-            ("規則", f"{len(validation.rules)}件を判定、該当あり {len(found)}件、うちエラー {validation.errors}件"),
+            (
+                "規則",
+                f"{len(validation.rules)}件を判定、該当あり {len(found)}件、うちエラー {validation.errors}件",
+            ),
         ]
         lines = ["件数と検証の結果を確認し、通すか差し戻すかを選んでください。", "", table(facts)]
         if found:
             rows = [
-                (f"{rule.rule} {'エラー' if rule.severity == 'error' else '注意'}", f"{rule.sentence_ja}: {rule.broken:,}件")
+                (
+                    f"{rule.rule} {'エラー' if rule.severity == 'error' else '注意'}",
+                    f"{rule.sentence_ja}: {rule.broken:,}件",
+                )
                 for rule in found
             ]
             lines += ["", "該当のあった規則", "", table(rows, ("規則", "該当"))]
@@ -62,7 +71,9 @@ def sent_back(answer: Answer, history: CycleHistory) -> Decision:
     reason = answer.text(REASON.model_copy(update={"required": True}))
     extraction = history.entry_of(ExtractionRecord)
     if extraction is None:
-        raise Refused("抽出の記録が有効ではありません。", advice="すでに差し戻されています。画面を読み直してください。")
+        raise Refused(
+            "抽出の記録が有効ではありません。", advice="すでに差し戻されています。画面を読み直してください。"
+        )
     return Decision(
         decision=DecisionKind.SENT_BACK,
         supersedes=extraction.digest,

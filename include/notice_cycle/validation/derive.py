@@ -15,8 +15,10 @@ _PRINTED = ("address", "address_detail", "recipient_name", "recipient_suffix", "
 _UNIT_YEN = 100
 
 
-def with_derived_columns(rows: pd.DataFrame, *, stage_annual_yen: dict[int, int], first_due_on: date) -> pd.DataFrame:
-    """Adds the computed columns. `stage_annual_yen`: the premium table in force;"""
+def with_derived_columns(
+    rows: pd.DataFrame, *, stage_annual_yen: dict[int, int], due_on: tuple[date, ...]
+) -> pd.DataFrame:
+    """Adds the computed columns. `stage_annual_yen`: the premium table in force; `due_on`: the due date of each slot."""
     slots = rows[list(ORDINARY_SLOTS)]
     in_full = rows["stage"].map(stage_annual_yen).fillna(-1).astype("int64")
     first_slot_yen = slots.where(slots > 0).bfill(axis=1).iloc[:, 0].fillna(0)
@@ -32,10 +34,11 @@ def with_derived_columns(rows: pd.DataFrame, *, stage_annual_yen: dict[int, int]
         insured_no_ok=_check_digit_ok(rows["insured_no"]),
         guardian_ok=~rows["recipient_kind"].eq("self") | rows["recipient_name"].eq(rows["insured_name"]),
         printable_ok=_printable(rows),
-        first_due_ok=pd.to_datetime(rows["first_due_on"]).eq(pd.Timestamp(first_due_on)),
+        first_due_ok=pd.to_datetime(rows["first_due_on"]).eq(_due_of_first_instalment(slots, due_on)),
         aged_65_ok=pd.to_datetime(rows["birth_date"]) + pd.DateOffset(years=65)
         <= pd.to_datetime(rows["acquired_on"]) + pd.Timedelta(days=1),
-        in_force_ok=rows["lost_on"].isna() | (pd.to_datetime(rows["lost_on"]) > pd.to_datetime(rows["acquired_on"])),
+        in_force_ok=rows["lost_on"].isna()
+        | (pd.to_datetime(rows["lost_on"]) > pd.to_datetime(rows["acquired_on"])),
     )
 
 
@@ -58,3 +61,9 @@ def _printable(rows: pd.DataFrame) -> pd.Series:
         if odd:
             ok &= ~rows[column].map(lambda text, odd=odd: not odd.isdisjoint(text))
     return ok
+
+
+def _due_of_first_instalment(slots: pd.DataFrame, due_on: tuple[date, ...]) -> pd.Series:
+    """The due date of the first slot that holds an amount."""
+    first = slots.gt(0).to_numpy().argmax(axis=1)
+    return pd.Series(pd.to_datetime(list(due_on))[first], index=slots.index)

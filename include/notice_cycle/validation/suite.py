@@ -7,7 +7,7 @@ never "bad data".
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -49,7 +49,9 @@ def judge(rows: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Judge
     )
     suite = gx.ExpectationSuite(name="suite", expectations=[_expectation(gx, one) for one in expectations])
     results = batch.validate(suite, result_format=_COUNTS_AND_ROW_NUMBERS)
-    by_rule = {result.expectation_config.meta["rule"]: result for result in results.results}
+    by_rule: dict[str, Any] = {
+        cast(Any, result).expectation_config.meta["rule"]: result for result in results.results
+    }
     return [_judged(one, by_rule[one.rule], len(rows)) for one in expectations]
 
 
@@ -57,7 +59,8 @@ def _expectation(gx: Any, one: Expectation) -> Any:
     kind = getattr(gx.expectations, one.expect, None)
     if kind is None:
         raise NotConfigured(
-            f"規則 {one.rule}: {one.expect} という検査はありません。", advice="expectations の expect を確認してください。"
+            f"規則 {one.rule}: {one.expect} という検査はありません。",
+            advice="expectations の expect を確認してください。",
         )
     return kind(**one.arguments, meta={"rule": one.rule})
 

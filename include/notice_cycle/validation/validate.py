@@ -4,30 +4,30 @@ The row numbers behind a finding stay in the vault (`findings.json`); the record
 """
 
 import json
-from typing import BinaryIO, cast
+from typing import cast
 
 import pandas as pd
-import pyarrow.ipc as ipc
+from pyarrow import ipc
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Altered
-from notice_cycle.extraction.extract import STAGED
 from notice_cycle.records import ExtractionRecord, ValidationRecord
 from notice_cycle.validation.derive import with_derived_columns
 from notice_cycle.validation.suite import judge
-from notice_cycle.values import sha256_of_chunks, blocks
+from notice_cycle.values import blocks, sha256_of_chunks
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import FINDINGS, STAGED
 
-FINDINGS = "findings.json"
 
-
-def validate(extraction: ExtractionRecord, configuration: Configuration, vault: CycleVault) -> ValidationRecord:
+def validate(
+    extraction: ExtractionRecord, configuration: Configuration, vault: CycleVault
+) -> ValidationRecord:
     """Judges the staged rows. Broken rules are told, not raised: the section decides (form 検証確認)."""
     rows = read_staged(extraction, vault)
     frame = with_derived_columns(
         rows,
         stage_annual_yen={row.stage: row.annual_yen for row in configuration.premiums.stages},
-        first_due_on=configuration.first_due_on,
+        due_on=configuration.due_on,
     )
     judged = judge(frame, configuration.expectations)
     with vault.writing(FINDINGS) as artefact:
@@ -36,8 +36,12 @@ def validate(extraction: ExtractionRecord, configuration: Configuration, vault: 
     return ValidationRecord(
         staging_sha256=extraction.staging.sha256,
         rules=tuple(rule.outcome() for rule in judged),
-        persons_by_stage={str(stage): int(n) for stage, n in rows["stage"].value_counts().sort_index().items()},
-        persons_by_method={str(method): int(n) for method, n in rows["collection_method"].value_counts().items()},
+        persons_by_stage={
+            str(stage): int(n) for stage, n in rows["stage"].value_counts().sort_index().items()
+        },
+        persons_by_method={
+            str(method): int(n) for method, n in rows["collection_method"].value_counts().items()
+        },
     )
 
 
@@ -47,7 +51,8 @@ def read_staged(extraction: ExtractionRecord, vault: CycleVault) -> pd.DataFrame
         digest, _ = sha256_of_chunks(blocks(source))
     if digest != extraction.staging.sha256:
         raise Altered(
-            "抽出データが、抽出の記録と一致しません。", advice="抽出をやり直してください（やり直しの記録が要ります）。"
+            "抽出データが、抽出の記録と一致しません。",
+            advice="抽出をやり直してください（やり直しの記録が要ります）。",
         )
     with vault.reading(STAGED) as source:
-        return cast(pd.DataFrame, ipc.open_stream(cast(BinaryIO, source)).read_all().to_pandas())
+        return cast(pd.DataFrame, ipc.open_stream(source).read_all().to_pandas())

@@ -13,16 +13,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from notice_cycle.encryption.stream import StreamReader, StreamWriter
 from notice_cycle.encryption.wrapping import KeyEncryptionKey, derive
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.values import Frozen, StoredFile, stored_file
+from notice_cycle.vault.names import CYCLE_KEY
 
 _MAGIC = b"notice-cycle vault 1\n"
 _SALT_BYTES = 32
-_KEY_FILE = "cycle.key"
 _BUFFER = 1024 * 1024
 
 
@@ -58,22 +58,21 @@ class CycleVault:
     def create(self) -> None:
         """Makes the folder and the cycle's key; twice changes nothing."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (self._folder / _KEY_FILE).exists():
-            self.keep_secret(_KEY_FILE, secrets.token_bytes(32))
+        if not (self._folder / CYCLE_KEY).exists():
+            self.keep_secret(CYCLE_KEY, secrets.token_bytes(32))
 
     @contextmanager
     def writing(self, name: str) -> Iterator["ArtefactWriter"]:
         """Opens an artefact for writing. It appears under its name, whole, only when the block succeeds."""
         partial = self._path(name + ".partial")
         salt = secrets.token_bytes(_SALT_BYTES)
-        with open(partial, "wb", opener=_private) as raw:  # noqa: PTH123 - Path.open takes no opener
+        with open(partial, "wb", opener=_private) as raw:
             raw.write(_MAGIC + salt)
             with StreamWriter(raw, self._artefact_key(name, salt)) as stream:
                 artefact = ArtefactWriter(name, stream)
-                buffered = io.BufferedWriter(artefact, _BUFFER)
-                artefact.buffer = buffered
+                artefact.buffer = io.BufferedWriter(cast(io.RawIOBase, artefact), _BUFFER)
                 yield artefact
-                buffered.flush()
+                artefact.buffer.flush()
             raw.flush()
             os.fsync(raw.fileno())
         partial.replace(self._path(name))
@@ -90,7 +89,9 @@ class CycleVault:
             )
         with path.open("rb") as raw:
             if raw.read(len(_MAGIC)) != _MAGIC:
-                raise Altered(f"一時保管領域の {name} が壊れています。", advice="抽出からやり直してください。")
+                raise Altered(
+                    f"一時保管領域の {name} が壊れています。", advice="抽出からやり直してください。"
+                )
             key = self._artefact_key(name, raw.read(_SALT_BYTES))
             with StreamReader(raw, key) as plain:
                 yield plain
@@ -100,7 +101,7 @@ class CycleVault:
         """Keeps a key or passphrase, wrapped by the key-encryption key."""
         path = self._path(name)
         partial = self._path(name + ".partial")
-        with open(partial, "wb", opener=_private) as target:  # noqa: PTH123 - as above
+        with open(partial, "wb", opener=_private) as target:
             target.write(self._kek.wrap(secret, context=self._context(name)))
             target.flush()
             os.fsync(target.fileno())
@@ -149,7 +150,7 @@ class CycleVault:
         )
 
     def _artefact_key(self, name: str, salt: bytes) -> bytes:
-        return derive(self.secret(_KEY_FILE), f"{self._context(name)}/{salt.hex()}")
+        return derive(self.secret(CYCLE_KEY), f"{self._context(name)}/{salt.hex()}")
 
     def _context(self, name: str) -> str:
         return f"{self._cycle}/{name}"
@@ -164,7 +165,7 @@ class ArtefactWriter(io.RawIOBase):
     Write through `buffer`; `stored` tells name, plaintext size and plaintext SHA-256 after the block.
     """
 
-    buffer: io.BufferedWriter
+    buffer: io.BufferedWriter[Any]
 
     def __init__(self, name: str, stream: StreamWriter) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from airflow.sdk.timezone import utcnow
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 from notice_cycle.business_calendar import BusinessCalendar
-from notice_cycle.fiscal_year import TOKYO
+from notice_cycle.fiscal_year import TOKYO, FiscalYear
 
 JULY = 7
 NINE_O_CLOCK = 9
@@ -45,10 +45,13 @@ class AnnualStarts:
         return start
 
     def missed(self, now: datetime, *, last_served: datetime | None) -> datetime | None:
-        """The latest start at or before `now` if its year has had no automatic run, otherwise None."""
+        """The latest start at or before `now`, in the same fiscal year, if it has had no automatic run."""
         this_year = _tokyo_year(now)
         latest = next(start for start in map(self.of_year, (this_year, this_year - 1)) if start <= now)
-        return None if _is_served(latest, last_served) else latest
+        # A start of a past fiscal year stays missed: last year's table must not run in a new year.
+        if _is_served(latest, last_served) or FiscalYear.of(latest) != FiscalYear.of(now):
+            return None
+        return latest
 
 
 def next_start(
@@ -136,9 +139,12 @@ class AnnualStartTimetable(Timetable):
         return f"毎年{self.month}月の最初の開庁日 {self.hour}:00"
 
     def validate(self) -> None:
-        """Refuses a month or hour that does not exist, and a missing dag_id."""
+        """Refuses a month or hour that does not exist, a missing dag_id, and an unreadable calendar."""
         if not self.dag_id or not 1 <= self.month <= _LAST_MONTH or not 0 <= self.hour <= _LAST_HOUR:
             raise AirflowTimetableInvalid("dag_id must be given, month lies in 1-12, hour in 0-23")
+        # Read here so that a broken calendar.yaml becomes an import error: Airflow shows it and leaves its
+        # row alone. Found out later, it would clear the next start and with it the memory of a missed one.
+        self.calendar()
 
     def serialize(self) -> dict[str, Any]:
         """Its three arguments; the calendar stays in its file."""

@@ -1,0 +1,1 @@
+"""One task group a stage: load, one domain call, save."""

@@ -1,0 +1,39 @@
+"""Stage 10, 完了."""
+
+from airflow.sdk import task, task_group
+
+
+@task_group(group_id="closing", group_display_name="10 完了")
+def closing() -> None:
+    @task(task_display_name="区の控えと鍵の廃棄")
+    def destroy() -> str:
+        """鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを確かめます。"""
+        from notice_cycle import clock
+        from notice_cycle.closing import destroy
+        from notice_cycle.records import DestructionRecord
+        from notice_cycle_airflow.run_context import current_cycle, telling
+
+        with telling():
+            cycle = current_cycle()
+            return cycle.once(
+                DestructionRecord,
+                lambda _: destroy(
+                    cycle.vault, cycle.settings.outbox, cycle.settings.inbox, cycle=cycle.id, at=clock.now()
+                ),
+            )
+
+    @task(task_display_name="証跡の確認と完了")
+    def close() -> str:
+        """証跡が揃い、証跡台帳の連鎖が一致することを確かめて、発送回を完了します。"""
+        from notice_cycle import clock
+        from notice_cycle.closing import close
+        from notice_cycle.records import ClosingRecord
+        from notice_cycle_airflow.run_context import current_cycle, telling
+
+        with telling():
+            cycle = current_cycle()
+            return cycle.once(
+                ClosingRecord, lambda history: close(history, cycle.ledger.verify(), at=clock.now())
+            )
+
+    destroy() >> close()

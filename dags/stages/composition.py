@@ -1,0 +1,33 @@
+"""Stage 4, 印字データ作成."""
+
+from airflow.sdk import task, task_group
+
+from notice_cycle.composition.approval import HandoverApproval
+from notice_cycle_airflow.operators.evidence_form import EvidenceForm
+
+
+@task_group(group_id="composition", group_display_name="4 印字データ作成")
+def composition() -> None:
+    @task(task_display_name="印字データの作成", pool="heavy")
+    def compose() -> str:
+        """名寄せと郵便番号順の並べ替えを行い、印字データを作り、件数と金額を抽出と照合します。"""
+        from notice_cycle.composition.compose import compose
+        from notice_cycle.records import CompositionRecord, ExtractionRecord, ValidationRecord
+        from notice_cycle_airflow.run_context import current_cycle, telling
+
+        with telling():
+            cycle = current_cycle()
+            return cycle.once(
+                CompositionRecord,
+                lambda history: compose(
+                    history.latest(ExtractionRecord),
+                    history.latest(ValidationRecord),
+                    cycle.configuration,
+                    cycle.vault,
+                    cycle=cycle.id,
+                    synthetic=cycle.opening.synthetic,
+                    small_total_key=cycle.settings.small_total_key,
+                ),
+            )
+
+    compose() >> EvidenceForm(task_id="approve_handover", form=HandoverApproval)

@@ -1,0 +1,34 @@
+"""Stage 5, 暗号化."""
+
+from airflow.sdk import task, task_group
+
+
+@task_group(group_id="encryption", group_display_name="5 暗号化")
+def encryption() -> None:
+    @task(task_display_name="暗号化と送付目録の署名", pool="heavy")
+    def encrypt() -> str:
+        """承認された印字データを暗号化して送信箱に置きます。パスワードは一時保管領域の中だけで作ります。"""
+        from notice_cycle import clock
+        from notice_cycle.encryption.package import encrypt_package
+        from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
+        from notice_cycle_airflow.run_context import current_cycle, telling
+
+        with telling():
+            cycle = current_cycle()
+            return cycle.once(
+                EncryptionRecord,
+                lambda history: encrypt_package(
+                    history.latest(CompositionRecord),
+                    history.latest(HandoverApprovalRecord),
+                    cycle.configuration,
+                    cycle.vault,
+                    outbox=cycle.settings.outbox,
+                    signing_key=cycle.settings.signing_key,
+                    cycle=cycle.id,
+                    number=history.number_of(EncryptionRecord),
+                    synthetic=cycle.opening.synthetic,
+                    at=clock.now(),
+                ),
+            )
+
+    encrypt()

@@ -1,0 +1,9 @@
+"""The names of a cycle's files in the vault, in the order in which they come to be."""
+
+CYCLE_KEY = "cycle.key"
+STAGED = "extracted.arrow"
+FINDINGS = "findings.json"
+PRINT_FILE = "print.csv"
+TOTALS = "totals.json"
+DISPATCH_INDEX = "dispatch_index.arrow"
+PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name

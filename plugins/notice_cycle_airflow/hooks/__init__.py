@@ -1,0 +1,1 @@
+"""Hooks: the only code that opens connections to a contractor."""

@@ -1,0 +1,1 @@
+"""Notifiers: mails to the ward's officers."""

@@ -1,0 +1,1 @@
+"""Operators: forms answered by people."""

@@ -1,0 +1,111 @@
+"""A form of the process as an Airflow task: it asks, waits without a slot, and keeps the answer in the ledger.
+
+A form whose valid answer stands in the ledger does not ask again. A refused answer is noted, mailed and asked
+again with the reason. There is no default and no time-out. Form contents come from `notice_cycle.forms`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from notice_cycle import clock
+from notice_cycle.errors import Refused
+from notice_cycle.forms import Answer, Field, Form
+from notice_cycle.records import AnswerRefused, Decision
+from notice_cycle.values import Person
+from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
+
+_MAIL_ROLES = {"担当": "section", "承認者": "approver", "情報システム運用": "operator"}
+
+
+class EvidenceForm(HITLOperator):
+    """One form; assigned to the form's role. XCom shows the digest of the record, never the answer."""
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, form: type[Form], **kwargs: Any) -> None:
+        kwargs.pop("params", None)  # the DAG's own; what a form asks for is its own business
+        super().__init__(
+            subject=form.title_ja,
+            options=list(form.options),
+            params={field.key: _param(field) for field in form.fields},
+            assigned_users=[{"id": f"role:{form.role}", "name": form.role}],
+            task_display_name=f"書式: {form.title_ja}",
+            **kwargs,
+        )
+        self.form = form()
+        self._refusal = ""
+
+    def execute(self, context: Any) -> str:
+        """Asks, unless the answer stands. Parks the task."""
+        with telling():
+            cycle = current_cycle()
+            history = cycle.history()
+            if standing := history.entry_of(self.form.record):
+                self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
+                return standing.digest
+            notes = [f"# {self.form.title_ja}", f"**発送回** {cycle.id}"]
+            if cycle.opening.synthetic:
+                notes.append("**架空データ**（実在の人のデータではありません）")
+            if self._refusal:
+                notes.append(f"> **前の回答は受け付けられませんでした。** {self._refusal}")
+            self.body = "\n\n".join([*notes, self.form.body(history)])
+        facts = {"form": self.form.title_ja, "role": self.form.role, "reason": self._refusal}
+        template = "answer_refused" if self._refusal else "form_waiting"
+        self.notifiers = [WardMail(template, _MAIL_ROLES[self.form.role], facts)]
+        return super().execute(context)  # type: ignore[no-any-return]  # it parks by raising
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
+        """Judges the answer: a record, a decision that stops, or the same form again with the reason."""
+        with telling():
+            if "error" in event:
+                self.process_trigger_event_error(event)
+            cycle = current_cycle()
+            answer = _answer(event)
+            try:
+                outcome = self._judged(answer, cycle)
+            except Refused as wrong:
+                self._refusal = str(wrong)
+                cycle.note(
+                    AnswerRefused(form=self.form.id, answered_by=answer.by, reason_ja=wrong.message),
+                    by=answer.by,
+                )
+            else:
+                if isinstance(outcome, Decision):
+                    cycle.note(outcome, by=answer.by)
+                    raise AirflowFailException(
+                        f"{answer.by.name} が{outcome.decision.value}としました（理由 {outcome.reason_code}）。"
+                        " → 原因を直し、「抽出」のタスクからクリアして再実行してください。"
+                    )
+                return cycle.enter(outcome, by=answer.by)
+        return self.execute(context)
+
+    def _judged(self, answer: Answer, cycle: RunningCycle) -> Any:
+        if answer.option not in self.form.options:
+            raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
+        return self.form.judge(answer, cycle.history())
+
+
+def _answer(event: dict[str, Any]) -> Answer:
+    who = event["responded_by_user"]
+    chosen = event["chosen_options"]
+    return Answer(
+        option=chosen[0] if len(chosen) == 1 else "",
+        fields={
+            key: None if value is None else str(value) for key, value in (event["params_input"] or {}).items()
+        },
+        by=Person(user_id=str(who["id"]), name=str(who["name"])),
+        at=clock.now(),
+    )
+
+
+def _param(field: Field) -> Param:
+    # Airflow 3.3 fails a task whose params are not valid before anyone has answered: every field may be null.
+    schema: dict[str, Any] = {"type": ["null", "string"], "minLength": 1, "title": field.title_ja}
+    if field.choices:
+        schema = {"type": ["null", "string"], "enum": [*field.choices, None], "title": field.title_ja}
+    return Param(None, description=field.help_ja or None, **schema)

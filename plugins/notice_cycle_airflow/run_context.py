@@ -1,0 +1,217 @@
+"""The cycle a task works on: found by its DAG run, with ledger, vault and configuration at hand.
+
+The only module that reads params and Airflow connections. It also decides what an error means to Airflow:
+"ask a person" and "stop" fail at once, "retry" retries; anything unforeseen is told by its place only,
+because its text might hold personal data.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import Connection, get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from psycopg.conninfo import make_conninfo
+
+from notice_cycle import clock
+from notice_cycle.catalogue import Configuration
+from notice_cycle.encryption.sshsig import AllowedSigners
+from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
+from notice_cycle.exchange import door
+from notice_cycle.exchange.messages import M
+from notice_cycle.ledger.entry import System
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.opening import OpeningRequest
+from notice_cycle.records import Fact, OpeningRecord, Record, ReplyReceived, ReplyRefused, predecessor_of
+from notice_cycle.settings import Settings
+from notice_cycle.values import Occasion, Person
+from notice_cycle.vault import CycleVault
+
+LEDGER_CONNECTION = "ledger"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunningCycle:
+    """One cycle as a task sees it. `actor` is the task, named in everything it enters."""
+
+    id: str
+    actor: System
+    settings: Settings
+    ledger: Ledger
+
+    def history(self) -> CycleHistory:
+        """The cycle's entries, read now."""
+        return self.ledger.history(self.id)
+
+    @cached_property
+    def opening(self) -> OpeningRecord:
+        """How the cycle was opened."""
+        return self.history().opening
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What the cycle runs by, as stored when it was opened."""
+        return Configuration.model_validate(self.opening.configuration)
+
+    @cached_property
+    def vault(self) -> CycleVault:
+        """The cycle's folder in the vault."""
+        return self.settings.vault.cycle(self.id)
+
+    @cached_property
+    def allowed_signers(self) -> AllowedSigners:
+        """Which contractor signs with which key."""
+        return AllowedSigners.load(self.settings.allowed_signers)
+
+    def once(self, record: type[Record], make: Callable[[CycleHistory], Record]) -> str:
+        """Enters a record unless a current one stands, alone under the lock of its step. Gives its digest.
+
+        This is why clearing a task redoes nothing: the record is found and `make` is not called.
+        """
+        with self.ledger.locked(self.id, record.kind()):
+            history = self.history()
+            if standing := history.entry_of(record):
+                _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
+                return standing.digest
+            return self.enter(make(history))
+
+    def enter(self, record: Record, by: Person | None = None) -> str:
+        """Enters a record behind its predecessor. Gives its digest."""
+        entry = self.ledger.enter(self.id, record, by or self.actor, after=predecessor_of(type(record)))
+        _log.info("証跡台帳 第%d号「%s」を記録しました。", entry.seq, record.label_ja)
+        return entry.digest
+
+    def note(self, fact: Fact, by: Person | None = None) -> None:
+        """Enters a fact beside the chain."""
+        self.ledger.note(self.id, fact, by or self.actor)
+
+    def received(self, kind: type[M]) -> tuple[M, str]:
+        """The contractor's latest admitted message of a kind, from the inbox, with its digest."""
+        known = [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+        if not known:
+            raise Refused(
+                f"{kind.label_ja}はまだ届いていません。", advice="待機のタスクから実行してください。"
+            )
+        return door.received(
+            self.settings.inbox,
+            self.id,
+            kind,
+            sha256_expected=known[-1].message_sha256,
+            signer=self.configuration.party.signer,
+            allowed=self.allowed_signers,
+        )
+
+    @contextmanager
+    def judging(self, *messages: tuple[type[Any], str]) -> Iterator[None]:
+        """Judges messages (kind, digest): when they are refused, they are put away and never taken again."""
+        try:
+            yield
+        except Refused as wrong:
+            for kind, digest in messages:
+                kept_as = door.put_away(self.settings.inbox, self.id, kind)
+                self.note(
+                    ReplyRefused(
+                        message=kind.kind,
+                        message_sha256=digest,
+                        reason_ja=wrong.message,
+                        quarantined_as=kept_as,
+                    )
+                )
+            raise
+
+
+def current_cycle() -> RunningCycle:
+    """The cycle of this DAG run. Raises Refused when the run opened none."""
+    context = get_current_context()
+    run = context["dag_run"]
+    ledger = open_ledger()
+    cycle = ledger.cycle_of_run(run.dag_id, run.run_id)
+    if cycle is None:
+        raise Refused(
+            "この実行は発送回をまだ開始していません。", advice="「開始」のタスクから実行してください。"
+        )
+    running = RunningCycle(id=cycle, actor=this_task(), settings=Settings(), ledger=ledger)
+    if running.history().withdrawn:
+        raise Refused(
+            f"発送回 {cycle} は取り下げられています。", advice="必要なら新しい実行として開始してください。"
+        )
+    return running
+
+
+def opening_request() -> OpeningRequest:
+    """What this DAG run was started for: its params, or the yearly schedule."""
+    context = get_current_context()
+    run, params = context["dag_run"], context["params"]
+    by_schedule = str(run.run_type) in {"scheduled", "DagRunType.SCHEDULED"}
+    if by_schedule and run.logical_date is not None:
+        year = run.logical_date.astimezone(clock.TOKYO).year
+        return OpeningRequest(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            fiscal_year=year,
+            occasion=Occasion.ANNUAL,
+            reason_code="annual",
+            batch_no=f"{year}-annual",
+        )
+    if not params.get("batch_no"):
+        raise Refused(
+            "異動バッチ番号が入力されていません。",
+            advice="基幹系の処理票の番号を入れて起動し直してください。",
+        )
+    return OpeningRequest(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        fiscal_year=int(params["fiscal_year"]),
+        occasion=Occasion(params["occasion"]),
+        reason_code=str(params["reason_code"]),
+        batch_no=str(params["batch_no"]),
+    )
+
+
+def this_task() -> System:
+    """The running task, as an actor."""
+    return System(task=str(get_current_context()["ti"].task_id))
+
+
+def open_ledger() -> Ledger:
+    """The ledger behind the Airflow connection `ledger`."""
+    return Ledger(database(LEDGER_CONNECTION))
+
+
+def database(connection_id: str) -> str:
+    """A libpq connection string from an Airflow connection (host may be a socket folder)."""
+    connection = Connection.get(connection_id)
+    return make_conninfo(
+        host=connection.host,
+        port=connection.port,
+        user=connection.login,
+        password=connection.password,
+        dbname=connection.schema,
+    )
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place."""
+    try:
+        yield
+    except CannotLook as unreachable:
+        raise AirflowException(str(unreachable)) from None
+    except (Refused, Conflict, NoticeCycleError) as stop:
+        raise AirflowFailException(str(stop)) from None
+    except AirflowException:
+        raise
+    except Exception as unforeseen:
+        places = [
+            f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(unforeseen.__traceback__)
+        ]
+        _log.error("予期しない誤り %s: %s", type(unforeseen).__name__, " ← ".join(reversed(places)))
+        raise AirflowException(
+            f"予期しない誤りが起きました（{type(unforeseen).__name__}）。 → ログの場所を添えて情報システム課に連絡してください。"
+        ) from None

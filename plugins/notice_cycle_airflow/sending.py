@@ -1,0 +1,49 @@
+"""Running the hand-over over SFTP: the outbox is checked, the endpoint compared, progress logged."""
+
+import asyncio
+import logging
+import time
+
+from notice_cycle import clock
+from notice_cycle.errors import Refused
+from notice_cycle.handover.lgwan import Progress, check_endpoint, check_outbox, hand_over, handover_record
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import EncryptionRecord, HandoverRecord
+from notice_cycle_airflow.hooks.lgwan import LgwanHook
+from notice_cycle_airflow.run_context import RunningCycle
+
+_log = logging.getLogger(__name__)
+_LOG_EVERY_SECONDS = 10.0
+
+
+def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
+    """Sends the encrypted package of a cycle. Raises CannotLook, Refused, Altered or Conflict."""
+    encryption, party = history.latest(EncryptionRecord), cycle.configuration.party
+    if cycle.opening.synthetic != cycle.ledger.synthetic:
+        raise Refused(
+            "架空データの印が、証跡台帳の区分と合いません。",
+            advice="送信せずに止めました。情報システム課に連絡してください。",
+        )
+    paths = check_outbox(encryption, cycle.settings.outbox, cycle.id)
+
+    async def send() -> HandoverRecord:
+        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_contractor/{cycle.id}") as remote:
+            check_endpoint(remote.endpoint, allowed_host=party.host, allowed_port=party.port)
+            sent = await hand_over(remote, encryption.files, paths, _progress())
+            _log.info("送信 %d件、すでに届いていたもの %d件。", len(sent), len(paths) - len(sent))
+            return handover_record(encryption, remote, party=party.id, sent_at=clock.now())
+
+    return asyncio.run(send())
+
+
+def _progress() -> Progress:
+    started, told = time.monotonic(), [0.0]
+
+    def tell(name: str, sent: int, total: int) -> None:
+        now = time.monotonic()
+        if sent == total or now - told[0] > _LOG_EVERY_SECONDS:
+            told[0] = now
+            rate = sent / max(now - started, 0.001) / 1e6
+            _log.info("%s: %s / %s バイト（毎秒 %.1f MB）", name, f"{sent:,}", f"{total:,}", rate)
+
+    return tell

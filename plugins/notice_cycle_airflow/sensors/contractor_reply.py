@@ -1,0 +1,106 @@
+"""Waiting for a contractor's signed messages on his host, in reschedule mode.
+
+"Not there yet" looks again later; "cannot look" retries and says so; "wrong file" is quarantined, noted,
+mailed, and waited out until a right one comes. The task that runs here holds no key but the SFTP login.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator
+
+from notice_cycle.errors import CannotLook, Refused
+from notice_cycle.exchange import door
+from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import Record, ReplyReceived, ReplyRefused
+from notice_cycle.settings import Settings
+from notice_cycle.values import sha256
+from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
+
+_A_YEAR_SECONDS = 366 * 24 * 3600
+_MAX_SIGNATURE_BYTES = 4096
+
+
+class ContractorReplySensor(BaseSensorOperator):
+    """Succeeds when every message of `kinds` lies in the inbox, or the record `settles` already stands."""
+
+    def __init__(self, *, kinds: Sequence[type[Message]], settles: type[Record], **kwargs: Any) -> None:
+        super().__init__(
+            mode="reschedule",
+            poke_interval=Settings().reply_interval_seconds,
+            timeout=_A_YEAR_SECONDS,
+            queue="lgwan",
+            pool="lgwan",
+            **kwargs,
+        )
+        self.kinds, self.settles = tuple(kinds), settles
+
+    def poke(self, context: Any) -> bool:
+        """Looks once."""
+        with telling():
+            cycle = current_cycle()
+            history = cycle.history()
+            if history.entry_of(self.settles):
+                return True
+            try:
+                return asyncio.run(self._look(cycle, history, context))
+            except CannotLook as unreachable:
+                # The line may be down for a night: keep looking, and let the log say why nothing comes.
+                self.log.warning("%s", unreachable)
+                return False
+
+    async def _look(self, cycle: RunningCycle, history: CycleHistory, context: Any) -> bool:
+        from notice_cycle_airflow.hooks.lgwan import (
+            LgwanHook,
+        )  # costs half a second: not when a DAG is parsed
+
+        party = cycle.configuration.party
+        missing = []
+        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_ward/{cycle.id}") as folder:
+            for kind in self.kinds:
+                content = await folder.read(kind.file_name(), max_bytes=MAX_MESSAGE_BYTES)
+                signature = await folder.read(f"{kind.file_name()}.sig", max_bytes=_MAX_SIGNATURE_BYTES)
+                if content is None or signature is None:
+                    missing.append(kind.label_ja)
+                elif not self._take(cycle, history, kind, (content, signature), context):
+                    missing.append(f"{kind.label_ja}（届いたものは受け付けられません）")
+        if missing:
+            self.log.info("まだ届いていません: %s（%s）", "、".join(missing), party.name_ja)
+        return not missing
+
+    def _take(
+        self,
+        cycle: RunningCycle,
+        history: CycleHistory,
+        kind: type[Message],
+        found: tuple[bytes, bytes],
+        context: Any,
+    ) -> bool:
+        content, signature = found
+        digest, name = sha256(content), door.quarantine_name(kind.file_name(), content, signature)
+        if name in {fact.quarantined_as for fact in history.facts(ReplyRefused)}:
+            return False
+        inbox, party = cycle.settings.inbox, cycle.configuration.party
+        try:
+            message = door.admit(
+                content, signature, kind, cycle=cycle.id, signer=party.signer, allowed=cycle.allowed_signers
+            )
+        except Refused as wrong:
+            kept_as = door.quarantine(inbox, cycle.id, kind.file_name(), content, signature)
+            cycle.note(
+                ReplyRefused(
+                    message=kind.kind, message_sha256=digest, reason_ja=wrong.message, quarantined_as=kept_as
+                )
+            )
+            facts = {"message": kind.label_ja, "reason": str(wrong)}
+            WardMail("reply_refused", "operator", facts)(context)
+            return False
+        door.store(inbox, cycle.id, message, content, signature)
+        known = [fact.message_sha256 for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
+        if known[-1:] != [digest]:
+            cycle.note(ReplyReceived(message=kind.kind, message_sha256=digest, signed_by=party.signer))
+            self.log.info("%sを受け付けました。", kind.label_ja)
+        return True
