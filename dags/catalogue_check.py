@@ -1,4 +1,4 @@
-"""Shows mistakes in the catalogue as an import error of this file, and takes no DAG down with it."""
+"""Shows Airflow (and its users) mistakes in the catalogue as an import error of this file, and takes no DAG down with it."""
 
 from notice_cycle import clock
 from notice_cycle.catalogue import mistakes

@@ -26,6 +26,7 @@ from embedded_ward.secrets import WardSecrets, load_secrets
 from embedded_ward.supervisor import Supervisor
 from notice_cycle.errors import CannotLook
 from notice_cycle_airflow import roles
+from notice_cycle_airflow.pools import synchronise_pools
 
 WARD_AUTH_MANAGER = "notice_cycle_airflow.auth_manager.WardAuthManager"
 INSTANCE_NAME = "介護保険料通知（架空データ）"
@@ -276,6 +277,7 @@ def prepare(layout: WardLayout) -> None:
     passwords = load_secrets(layout).user_passwords
     roster = json.loads((layout.airflow_home / "roster.json").read_text(encoding="utf-8"))
     logins = [Login(**fields) for fields in roster]
+    synchronise_pools()
     roles.synchronise_roles_and_users(
         roles.User(
             name=login.name,
@@ -298,22 +300,18 @@ def run_components(layout: WardLayout, components: Sequence[str]) -> None:
     gc.collect()
     gc.freeze()
     preparing = _fork(layout.logs / "airflow-prepare.log", lambda: prepare(layout))
-    gates: list[int] = []
-    pids: dict[str, int] = {}
-    for name in components:
-        gate, opener = os.pipe()
-        gates.append(opener)
-        pids[name] = _fork(layout.logs / f"{name}.log", partial(_component, name, parser, gate))
-        os.close(gate)
+    gate = os.pipe()
+    pids = {
+        name: _fork(layout.logs / f"{name}.log", partial(_component, name, parser, gate))
+        for name in components
+    }
     beside = _pids_file(layout).with_suffix(".new")
     beside.write_text(json.dumps(pids), encoding="utf-8")
     beside.replace(_pids_file(layout))
     _, status = os.waitpid(preparing, 0)
     if status:
         raise SystemExit("the metadata database could not be prepared: see airflow-prepare.log")
-    for opener in gates:
-        os.write(opener, b".")
-        os.close(opener)
+    os.write(gate[1], b"." * len(components))
     names = {pid: name for name, pid in pids.items()}
     while names:
         pid, status = os.wait()
@@ -321,14 +319,17 @@ def run_components(layout: WardLayout, components: Sequence[str]) -> None:
     signal.pause()
 
 
-def _component(name: str, parser: Any, gate: int) -> None:
+def _component(name: str, parser: Any, gate: tuple[int, int]) -> None:
+    """Import what the component needs, wait for one byte through the gate, then be the component."""
     from importlib import import_module
 
+    passage, opener = gate
+    os.close(opener)
     for module in _IMPORTS[name]:
         import_module(module)
-    if not os.read(gate, 1):
+    if not os.read(passage, 1):
         raise SystemExit("the metadata database could not be prepared: see airflow-prepare.log")
-    os.close(gate)
+    os.close(passage)
     arguments = parser.parse_args(_COMMANDS[name])
     arguments.func(arguments)
 

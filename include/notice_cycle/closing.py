@@ -11,7 +11,8 @@ from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange.door import QUARANTINE
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import CYCLE_RECORDS, ClosingRecord, DestructionRecord
+from notice_cycle.records import ClosingRecord, DestructionRecord
+from notice_cycle.stage import CYCLE_RECORDS
 from notice_cycle.values import StoredFile, stored_file
 from notice_cycle.vault import CycleVault
 

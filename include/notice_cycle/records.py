@@ -388,33 +388,3 @@ class ReplyRefused(Fact):
 def record_kinds() -> frozenset[str]:
     """The names of all records of the chain."""
     return frozenset(record.kind() for record in Record.__subclasses__())
-
-
-CYCLE_RECORDS: tuple[type[Record], ...] = (
-    OpeningRecord,
-    ExtractionRecord,
-    ValidationRecord,
-    ValidationConfirmationRecord,
-    CompositionRecord,
-    HandoverApprovalRecord,
-    EncryptionRecord,
-    HandoverRecord,
-    ReceiptRecord,
-    PassphraseNoticeRecord,
-    PassphraseHandoverRecord,
-    ContentReceiptRecord,
-    StagingWipeRecord,
-    DeliveryRecord,
-    DeliveryConfirmationRecord,
-    ErasureRecord,
-    ErasureConfirmationRecord,
-    DestructionRecord,
-    ClosingRecord,
-)
-"""The chain of a cycle over LGWAN, in order: each record follows the one before it."""
-
-
-def predecessor_of(record: type[Record]) -> type[Record] | None:
-    """The record that `record` follows in the chain, None for the opening."""
-    position = CYCLE_RECORDS.index(record)
-    return CYCLE_RECORDS[position - 1] if position else None

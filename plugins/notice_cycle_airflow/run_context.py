@@ -27,8 +27,9 @@ from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.opening import OpeningRequest
-from notice_cycle.records import Fact, OpeningRecord, Record, ReplyReceived, ReplyRefused, predecessor_of
+from notice_cycle.records import Fact, OpeningRecord, Record, ReplyReceived, ReplyRefused
 from notice_cycle.settings import Settings
+from notice_cycle.stage import predecessor_of
 from notice_cycle.values import Occasion, Person
 from notice_cycle.vault import CycleVault
 

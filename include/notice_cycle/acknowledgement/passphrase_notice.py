@@ -108,7 +108,8 @@ class PassphraseHandover(Form):
         """Checks occasion, means and quantity."""
         receipt, notice = history.latest(ReceiptRecord), history.latest(PassphraseNoticeRecord)
         handed_at, means = answer.moment(HANDED_AT), answer.text(MEANS)
-        if handed_at < max(receipt.received_at, notice.printed_at):
+        # People enter minutes, machines seconds.
+        if handed_at < max(receipt.received_at, notice.printed_at).replace(second=0, microsecond=0):
             raise Refused(
                 "パスワードの引渡しが、データの受領または通知書の発行より前の日時になっています。",
                 advice="データとは別の機会に渡し、その日時を入力してください。",

@@ -19,6 +19,7 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
+Yen = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class Message(Frozen):
@@ -77,7 +78,7 @@ class ContentReceipt(Message):
     message: Literal["content-receipt"] = "content-receipt"
     print_file_sha256: Digest
     quantities: Quantities
-    ordinary_total_yen: Count
+    ordinary_total_yen: Yen
     unreadable_characters: Count
     opened_at: AwareDatetime
     opened_by: Text

@@ -165,7 +165,7 @@ class ArtefactWriter(io.RawIOBase):
     Write through `buffer`; `stored` tells name, plaintext size and plaintext SHA-256 after the block.
     """
 
-    buffer: io.BufferedWriter[Any]
+    buffer: "io.BufferedWriter[Any]"
 
     def __init__(self, name: str, stream: StreamWriter) -> None:
         super().__init__()

@@ -1,0 +1,549 @@
+"""The print contractor of the demo, as a process of its own: it does what the contract says, step by step.
+
+It has the contractor kit, a login on the SFTP host, and a desk: a folder where paper handed to it appears,
+`*.pdf` passphrase notices and `delivery-accepted-<cycle>` when the ward's officer has received the goods. It
+reads no path of the ward. Every step looks at what lies in its home first, so it may be stopped at any
+moment and started again. Its log has one line a step: counts and ids, no personal data, no passphrase.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import asyncssh
+from pydantic import TypeAdapter, ValidationError
+
+from contractor_kit import answers
+from contractor_kit.files import write_whole
+from contractor_kit.opening import count_print_file, is_synthetic, open_package
+from contractor_kit.package_check import CheckedPackage, SignedManifest, check_package, read_manifest
+from contractor_kit.tables import read_erased_copies
+from notice_cycle import clock
+from notice_cycle.encryption.passphrase import Passphrase, parse
+from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
+from notice_cycle.errors import CannotLook, NoticeCycleError, Refused
+from notice_cycle.exchange.messages import (
+    ContentReceipt,
+    DeliveryReport,
+    ErasedCopy,
+    ErasureCertificate,
+    ErasureReport,
+    Lot,
+    Message,
+    PrintLog,
+    PrintLogLine,
+    Receipt,
+)
+from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE
+from notice_cycle.values import CycleId, FileName
+
+log = logging.getLogger("contractor")
+
+TO_CONTRACTOR = PurePosixPath("/to_contractor")
+TO_WARD = PurePosixPath("/to_ward")
+POLL_SECONDS = 1.0
+ENVELOPES_PER_LOT = 5_000
+SPOILED_SHEETS = 3
+
+_CLERK, _MANAGER = "見本 一郎（架空印刷・情報処理課）", "見本 二葉（架空印刷・情報管理責任者）"
+_PASSPHRASE_LINE = re.compile(r"[0-9A-Z]{6}(?:-[0-9A-Z]{6}){4}")
+_ERASED = "erased-copies.json"
+_OVERWRITTEN = "0で1回上書きのうえ削除"
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ContractorOptions:
+    """Where the contractor's own things are, and where the SFTP host is. `host_key_file`: its public line."""
+
+    home: Path
+    host: str
+    port: int
+    host_key_file: Path
+    key: Path
+    signing_key: Path
+    ward_signers: Path
+    ward: str
+    desk: Path
+    user: str = "contractor"
+
+
+@dataclass(frozen=True)
+class Home:
+    """One cycle's folder in the contractor's home. Only `records`, without personal data, outlives the erasure."""
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        """The package as downloaded."""
+        return self.folder / "package"
+
+    @property
+    def work(self) -> Path:
+        """The opened print file."""
+        return self.folder / "work"
+
+    @property
+    def records(self) -> Path:
+        """Manifest, answers, and for each answer sent a `.sent`."""
+        return self.folder / "records"
+
+    def has_sent(self, kind: type[Message]) -> bool:
+        """Whether an answer lies on the host."""
+        return self._sent(kind).exists()
+
+    def note_sent(self, kind: type[Message]) -> None:
+        """Notes that an answer lies on the host."""
+        self._sent(kind).touch()
+
+    def written(self, kind: type[answers.M]) -> answers.M | None:
+        """An answer written before, None when it is not."""
+        path = self.records / kind.file_name()
+        return answers.read_message(kind, path.read_bytes()) if path.exists() else None
+
+    def _sent(self, kind: type[Message]) -> Path:
+        return self.records / f"{kind.file_name()}.sent"
+
+
+class Host:
+    """The SFTP host as the contractor uses it."""
+
+    def __init__(self, sftp: asyncssh.SFTPClient) -> None:
+        self._sftp = sftp
+
+    async def cycles(self) -> list[str]:
+        """The cycles for which a folder lies there."""
+        return sorted(name for name in await self._names(TO_CONTRACTOR) if _is(CycleId, name))
+
+    async def arrival(self, cycle: str) -> tuple[Any, ...] | None:
+        """Size and time of SHA256SUMS, which the ward sends last; None while the package is on its way."""
+        try:
+            found = await self._sftp.stat(TO_CONTRACTOR / cycle / CHECKSUMS)
+        except asyncssh.SFTPNoSuchFile:
+            return None
+        return found.size, found.mtime
+
+    async def download(self, cycle: str, target: Path) -> None:
+        """The cycle's files into a folder, whole or not at all."""
+        partial = target.with_name(target.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700, parents=True)
+        for name in await self._names(TO_CONTRACTOR / cycle):
+            if _is(FileName, name) and not name.endswith(".part"):
+                await self._sftp.get(TO_CONTRACTOR / cycle / name, partial / name)
+        partial.replace(target)
+
+    async def upload(self, cycle: str, path: Path) -> None:
+        """One file, under a temporary name first; the ward never sees half of it."""
+        folder = TO_WARD / cycle
+        if not await self._sftp.exists(folder):
+            await self._sftp.mkdir(folder)
+        partial = folder / f"{path.name}.part"
+        await self._sftp.put(path, partial)
+        await self._sftp.posix_rename(partial, folder / path.name)
+
+    async def erase(self, cycle: str) -> None:
+        """The package on the host; twice changes nothing. Raises CannotLook when something is left."""
+        folder = TO_CONTRACTOR / cycle
+        for name in await self._names(folder):
+            await self._sftp.remove(folder / name)
+        if await self._sftp.exists(folder):
+            await self._sftp.rmdir(folder)
+        if await self._sftp.exists(folder):
+            raise CannotLook(f"{folder} が残っています。")
+
+    async def _names(self, folder: PurePosixPath) -> list[str]:
+        try:
+            return [str(name) for name in await self._sftp.listdir(folder) if name not in (".", "..")]
+        except asyncssh.SFTPNoSuchFile:
+            return []
+
+
+@asynccontextmanager
+async def connected(options: ContractorOptions) -> AsyncIterator[Host]:
+    """A session with the host whose key was pinned, and with no other."""
+    pinned = asyncssh.import_public_key(options.host_key_file.read_text(encoding="ascii"))
+    async with (
+        asyncssh.connect(
+            options.host,
+            options.port,
+            username=options.user,
+            client_keys=[str(options.key)],
+            known_hosts=([pinned], [], []),
+            agent_path=None,
+            config=None,
+            connect_timeout=10,
+            keepalive_interval=15,
+        ) as connection,
+        connection.start_sftp_client() as sftp,
+    ):
+        yield Host(sftp)
+
+
+@dataclass
+class Contractor:
+    """All cycles at once: each goes as far as it can at every look."""
+
+    options: ContractorOptions
+    turned_away: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Arrivals that did not pass the check, so that the same one is not downloaded every second."""
+    tried: set[Passphrase] = field(default_factory=set)
+    """Passphrases that did not open what they were for: trying costs a second and 256 MiB."""
+    complaints: dict[str, str] = field(default_factory=dict)
+    """What was last said about a cycle, so that it is said once."""
+
+    async def look(self, host: Host) -> None:
+        """One look at the host and the desk. One cycle's fault does not hold up another."""
+        for cycle in sorted({*await host.cycles(), *self._known_cycles()}):
+            try:
+                await CycleWork(self, host, cycle).advance()
+                self.complaints.pop(cycle, None)
+            except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+                raise
+            except (NoticeCycleError, asyncssh.SFTPError) as fault:
+                self.complain(cycle, str(fault))
+
+    def complain(self, cycle: str, sentence: str) -> None:
+        """Logs a sentence about a cycle, unless it was the last one."""
+        if self.complaints.get(cycle) != sentence:
+            log.warning("%s: %s", cycle, sentence)
+        self.complaints[cycle] = sentence
+
+    def _known_cycles(self) -> list[str]:
+        folder = self.options.home / "cycles"
+        return [path.name for path in folder.iterdir() if _is(CycleId, path.name)] if folder.exists() else []
+
+
+class CycleWork:
+    """The contractor's procedure for one cycle. Each step gives True when it is done, False while it waits."""
+
+    def __init__(self, contractor: Contractor, host: Host, cycle: str) -> None:
+        self.contractor, self.options, self.host = contractor, contractor.options, host
+        self.cycle = cycle
+        self.home = Home(self.options.home / "cycles" / cycle)
+        self.allowed = AllowedSigners.load(self.options.ward_signers)
+
+    async def advance(self) -> None:
+        """Goes on from the first step that is not done."""
+        if self.home.has_sent(ErasureCertificate):
+            return
+        for step in (
+            self.fetch,
+            self.confirm_receipt,
+            self.open,
+            self.print_and_deliver,
+            self.erase,
+            self.certify,
+        ):
+            if not await step():
+                return
+
+    async def fetch(self) -> bool:
+        """Downloads the package once it is complete, and keeps it only when it passes the check."""
+        if (self.home.records / MANIFEST).exists():
+            return True
+        arrival = await self.host.arrival(self.cycle)
+        if arrival is None or self.contractor.turned_away.get(self.cycle) == arrival:
+            return False
+        if not self.home.package.exists():
+            await self.host.download(self.cycle, self.home.package)
+        try:
+            package = self._package()
+        except Refused:
+            self.contractor.turned_away[self.cycle] = arrival
+            shutil.rmtree(self.home.package)
+            raise
+        for name in (MANIFEST_SIGNATURE, MANIFEST):
+            write_whole(self.home.records / name, (self.home.package / name).read_bytes())
+        self._note(
+            "package downloaded and checked: %s, %d files", package.manifest.package, len(package.files)
+        )
+        return True
+
+    async def confirm_receipt(self) -> bool:
+        """受領通知（第1段階）."""
+        return await self._answer(
+            Receipt, lambda: answers.receipt(self._package(), by=_CLERK, at=clock.now())
+        )
+
+    async def open(self) -> bool:
+        """Waits for the paper, opens the package, counts, and sends 受領通知（第2段階）."""
+        if self.home.has_sent(ContentReceipt):
+            return True
+        manifest = self._manifest().manifest
+        print_path = self.home.work / manifest.print_file.name
+        if not print_path.exists():
+            if not self._open_with(passphrases_on_desk(self.options.desk, self.cycle)):
+                return False
+            self._note("opened with the passphrase from the paper: %d bytes", manifest.print_file.size_bytes)
+        counted = count_print_file(print_path, manifest)
+        return await self._answer(
+            ContentReceipt,
+            lambda: answers.content_receipt(self._manifest(), counted, by=_CLERK, at=clock.now()),
+        )
+
+    async def print_and_deliver(self) -> bool:
+        """印刷ログ and 納品報告."""
+        signed = self._manifest()
+        await self._answer(PrintLog, lambda: answers.print_log(signed, print_jobs(signed)))
+        await self._answer(
+            DeliveryReport,
+            lambda: answers.delivery_report(
+                signed, self._before(PrintLog), lots(signed), by=_CLERK, at=clock.now()
+            ),
+        )
+        return True
+
+    async def erase(self) -> bool:
+        """Once the goods were accepted, erases every copy and sends データ消去報告書."""
+        if self.home.has_sent(ErasureReport):
+            return True
+        if not (self.options.desk / f"delivery-accepted-{self.cycle}").exists():
+            return False
+        copies = await self._erase_copies()
+        return await self._answer(
+            ErasureReport,
+            lambda: answers.erasure_report(
+                self._manifest(),
+                self._before(DeliveryReport),
+                copies,
+                backups="バックアップは取得していない",
+            ),
+        )
+
+    async def certify(self) -> bool:
+        """消去証明書."""
+        return await self._answer(
+            ErasureCertificate,
+            lambda: answers.erasure_certificate(
+                self._manifest(),
+                (self.home.records / ErasureReport.file_name()).read_bytes(),
+                number=f"{self.cycle}-消去1",
+                by=_MANAGER,
+                at=clock.now(),
+            ),
+        )
+
+    async def _answer(self, kind: type[answers.M], make: Callable[[], answers.M]) -> bool:
+        """Writes an answer unless it was written, sends it unless it was sent: the signature first."""
+        if self.home.has_sent(kind):
+            return True
+        message = self.home.written(kind) or make()
+        path = answers.write_message(message, SigningKey.load(self.options.signing_key), self.home.records)
+        await self.host.upload(self.cycle, path.with_name(path.name + ".sig"))
+        await self.host.upload(self.cycle, path)
+        self.home.note_sent(kind)
+        self._note("%s sent", kind.file_name())
+        return True
+
+    def _open_with(self, secrets: list[Passphrase]) -> bool:
+        """Tries the newest paper first; an older notice of the cycle may still lie on the desk."""
+        for secret in (secret for secret in secrets if secret not in self.contractor.tried):
+            package = self._package()
+            try:
+                open_package(package, secret, self.home.work, synthetic=is_synthetic(package.manifest))
+            except Refused as fault:
+                self.contractor.tried.add(secret)
+                self.contractor.complain(self.cycle, str(fault))
+            else:
+                return True
+        return False
+
+    async def _erase_copies(self) -> list[ErasedCopy]:
+        """Erases what is not erased yet, noting each copy as it goes."""
+        manifest = self._manifest().manifest
+        noted = self.home.records / _ERASED
+        copies = read_erased_copies(noted, manifest) if noted.exists() else []
+        encrypted, opened = manifest.encrypted_file.sha256, manifest.print_file.sha256
+        for place, digest, tool, erase in (
+            ("印刷用PC（開いた印字データ）", opened, _OVERWRITTEN, self._erase_work),
+            ("印刷用PC（受け取ったパッケージ）", encrypted, _OVERWRITTEN, self._erase_package),
+            ("SFTPサーバーの受け口（届いたパッケージ）", encrypted, "SFTPで削除", self._erase_on_host),
+        ):
+            if any(copy.place == place for copy in copies):
+                continue
+            await erase()
+            copies.append(
+                ErasedCopy(
+                    place=place,
+                    file_sha256=digest,
+                    method="clear",
+                    tool=tool,
+                    erased_at=clock.now(),
+                    operator=_CLERK,
+                    witness=_MANAGER,
+                )
+            )
+            lines = [copy.model_dump(mode="json") for copy in copies]
+            write_whole(noted, json.dumps(lines, ensure_ascii=False).encode())
+        self._note("%d copies erased", len(copies))
+        return copies
+
+    async def _erase_work(self) -> None:
+        erase_folder(self.home.work)
+
+    async def _erase_package(self) -> None:
+        erase_folder(self.home.package)
+
+    async def _erase_on_host(self) -> None:
+        await self.host.erase(self.cycle)
+
+    def _package(self) -> CheckedPackage:
+        return check_package(self.home.package, self.allowed, self.options.ward)
+
+    def _manifest(self) -> SignedManifest:
+        return read_manifest(self.home.records, self.allowed, self.options.ward)
+
+    def _before(self, kind: type[answers.M]) -> answers.M:
+        message = self.home.written(kind)
+        if message is None:
+            raise Refused(f"{kind.file_name()} の控えがありません。")
+        return message
+
+    def _note(self, sentence: str, *facts: object) -> None:
+        log.info("%s: " + sentence, self.cycle, *facts)
+
+
+def passphrases_on_desk(desk: Path, cycle: str) -> list[Passphrase]:
+    """The passphrases of a cycle's notices, newest notice first, read from the paper as a person reads it."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    found: dict[int, Passphrase] = {}
+    for path in sorted(desk.glob("*.pdf")):
+        try:
+            text = "\n".join(page.extract_text() for page in PdfReader(path).pages)
+        except (PyPdfError, ValueError, OSError):
+            continue  # the paper is still being laid down
+        number = re.search(rf"{re.escape(cycle)}-PW([0-9]+)", text)
+        lines = (line.strip() for line in text.splitlines())
+        written = next((line for line in lines if _PASSPHRASE_LINE.fullmatch(line)), None)
+        if number and written:
+            found[int(number[1])] = parse(written)
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def print_jobs(signed: SignedManifest) -> list[PrintLogLine]:
+    """Two printers share the work; one paper jam spoils some sheets, which are printed again."""
+    sheets = signed.manifest.quantities.sheets
+    spoiled = min(SPOILED_SHEETS, sheets)
+    jobs = (
+        ("PRINT-PC-1", "PRINTER-A", sheets - sheets // 2, "planned", ""),
+        ("PRINT-PC-2", "PRINTER-B", sheets // 2, "planned", ""),
+        ("PRINT-PC-1", "PRINTER-A", spoiled, "spoilage", "紙詰まりにより損紙"),
+        ("PRINT-PC-1", "PRINTER-A", spoiled, "reprint", f"損紙{spoiled}枚の刷り直し"),
+    )
+    return [
+        PrintLogLine.model_validate(
+            {
+                "source_computer": computer,
+                "printed_at": clock.now(),
+                "print_file": signed.manifest.print_file.name,
+                "printer": printer,
+                "sheets": count,
+                "purpose": purpose,
+                "reason": reason,
+            }
+        )
+        for computer, printer, count, purpose, reason in jobs
+    ]
+
+
+def lots(signed: SignedManifest) -> list[Lot]:
+    """The envelopes in lots of at most 5,000."""
+    envelopes = signed.manifest.quantities.envelopes
+    starts = range(0, envelopes, ENVELOPES_PER_LOT)
+    return [
+        Lot(lot=f"L{number:02}", envelopes=min(ENVELOPES_PER_LOT, envelopes - start))
+        for number, start in enumerate(starts, 1)
+    ]
+
+
+def erase_folder(folder: Path) -> None:
+    """Overwrites every file of a folder with zeros, removes all, and looks again."""
+    if not folder.exists():
+        return
+    for path in folder.iterdir():
+        _overwrite(path)
+        path.unlink()
+    folder.rmdir()
+    if folder.exists():
+        raise CannotLook(f"{folder.name} が残っています。")
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b", buffering=0) as file:
+        left = os.fstat(file.fileno()).st_size
+        while left:
+            left -= file.write(bytes(min(left, _BLOCK)))
+        os.fsync(file.fileno())
+
+
+def _is(kind: Any, name: str) -> bool:
+    try:
+        TypeAdapter(kind).validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+async def work(options: ContractorOptions, stopped: asyncio.Event) -> None:
+    """Looks every second until `stopped`; what cannot be reached is tried again."""
+    contractor, last_fault = Contractor(options), ""
+    while not stopped.is_set():
+        try:
+            async with connected(options) as host:
+                while not stopped.is_set():
+                    await contractor.look(host)
+                    last_fault = ""
+                    await _pause(stopped)
+        except (OSError, asyncssh.Error) as fault:
+            if type(fault).__name__ != last_fault:
+                last_fault = type(fault).__name__
+                log.warning("cannot go on, trying again: %s", last_fault)
+            await _pause(stopped)
+
+
+async def _pause(stopped: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stopped.wait(), POLL_SECONDS)
+    except TimeoutError:
+        return
+
+
+async def _until_terminated(options: ContractorOptions) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    log.info("at work")
+    await work(options, stopped)
+
+
+def main() -> None:
+    """The process: works until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.ERROR)  # it would log every request, in its own words
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # a complaint about a page could quote the page
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--home", type=Path, required=True)
+    arguments.add_argument("--host", required=True)
+    arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--user", default="contractor")
+    for path in ("--host-key-file", "--key", "--signing-key", "--ward-signers", "--desk"):
+        arguments.add_argument(path, type=Path, required=True)
+    arguments.add_argument("--ward", required=True)
+    asyncio.run(_until_terminated(ContractorOptions(**vars(arguments.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()

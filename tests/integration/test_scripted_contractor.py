@@ -1,0 +1,317 @@
+"""The demo's contractor as a process of its own against a real SFTP host, from arrival to certificate."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.unit.contractor_kit.packages import (
+    AT,
+    CONTRACTOR,
+    CYCLE,
+    RESIDENT,
+    SMALL_TOTAL_KEY,
+    WARD,
+    APackage,
+    a_package,
+    key_pair,
+    quick_encryption,
+)
+
+from notice_cycle import clock
+from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.delivery.reconcile import verify_delivery
+from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.exchange.door import admit
+from notice_cycle.exchange.messages import (
+    ContentReceipt,
+    DeliveryReport,
+    ErasureCertificate,
+    ErasureReport,
+    M,
+    PrintLog,
+    Receipt,
+)
+from notice_cycle.records import DeliveryConfirmationRecord
+from notice_cycle.values import Person, sha256
+
+REPOSITORY = Path(__file__).parents[2]
+WAIT_SECONDS = 20
+MOVED_TO = datetime(2026, 7, 6, 0, 0, tzinfo=AT.tzinfo)
+
+
+@dataclass
+class Stage:
+    """Host, contractor and their folders; ends what it has started."""
+
+    root: Path
+    package: APackage
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        for folder in (self.to_contractor.parent, self.to_ward.parent, self.desk, self.home, self.users):
+            folder.mkdir(parents=True)
+        key_pair(self.root / "host_key")
+        _, login = key_pair(self.root / "login_key")
+        (self.users / "contractor").write_text(login + "\n")
+        clock.move_to(MOVED_TO, self.root / "clock.json")
+
+    @property
+    def exchange(self) -> Path:
+        return self.root / "exchange"
+
+    @property
+    def to_contractor(self) -> Path:
+        return self.exchange / "to_contractor" / CYCLE
+
+    @property
+    def to_ward(self) -> Path:
+        return self.exchange / "to_ward" / CYCLE
+
+    @property
+    def desk(self) -> Path:
+        return self.root / "desk"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def users(self) -> Path:
+        return self.root / "users"
+
+    @property
+    def log(self) -> str:
+        return (self.root / "contractor.log").read_text(encoding="utf-8")
+
+    def start_host(self) -> subprocess.Popen[bytes]:
+        host_key, users = str(self.root / "host_key"), str(self.users)
+        arguments = ("--root", str(self.exchange), "--port", str(self.port))
+        host = self._start(
+            "embedded_ward.sftp_host", *arguments, "--host-key", host_key, "--authorized-keys", users
+        )
+        eventually(self._is_listening)
+        return host
+
+    def start_contractor(self) -> subprocess.Popen[bytes]:
+        return self._start(
+            "embedded_ward.contractor",
+            *("--home", str(self.home), "--host", "127.0.0.1", "--port", str(self.port)),
+            *("--host-key-file", str(self.root / "host_key.pub"), "--key", str(self.root / "login_key")),
+            *("--signing-key", str(self.package.contractor_key), "--desk", str(self.desk)),
+            *("--ward-signers", str(self.package.ward_signers), "--ward", WARD),
+        )
+
+    def send(self, *, without: str = "") -> None:
+        """Lays the package on the host in the ward's order, the checksums last."""
+        self.to_contractor.mkdir(exist_ok=True)
+        for file in self.package.encryption.files:
+            if file.name != without:
+                shutil.copy(self.package.folder / file.name, self.to_contractor / file.name)
+
+    def lay_passphrase_notice_on_desk(self) -> None:
+        printed = self.package.passphrase_notice(self.root / "tray")
+        shutil.copy(printed, self.desk / printed.name)
+
+    def admitted(self, kind: type[M]) -> tuple[M, str]:
+        """Waits for an answer; what the ward's door makes of it, and its digest."""
+        path = self.to_ward / kind.file_name()
+        eventually(path.exists)
+        content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
+        allowed = self.package.contractors
+        message = admit(content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed)
+        return message, sha256(content)
+
+    def stop(self, process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+        process.send_signal(how)
+        process.wait(timeout=10)
+
+    def stop_all(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                self.stop(process, signal.SIGKILL)
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(REPOSITORY / "include"),
+            "PYTHONUTF8": "1",
+            clock.CLOCK_FILE_VARIABLE: str(self.root / "clock.json"),
+        }
+        with (self.root / f"{module.rpartition('.')[2]}.log").open("ab") as said:
+            command = [sys.executable, "-m", module, *arguments]
+            process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, cwd=self.root)
+        self.processes.append(process)
+        return process
+
+    def _is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    quick_encryption(monkeypatch)
+    stage = Stage(tmp_path / "stage", a_package(tmp_path / "ward"))
+    stage.start_host()
+    yield stage
+    stage.stop_all()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(stage: Stage) -> None:
+    package = stage.package
+    contractor = stage.start_contractor()
+    stage.send(without="SHA256SUMS")
+    time.sleep(2.5)
+    assert not stage.to_ward.exists()  # half a package is no package
+    stage.send()
+    receipt, digest = stage.admitted(Receipt)
+    verify_receipt(package.handover, package.encryption, receipt, message_sha256=digest, signed_by=CONTRACTOR)
+    assert timedelta() <= receipt.received_at - MOVED_TO < timedelta(minutes=2)
+
+    stage.stop(contractor, signal.SIGKILL)
+    stage.lay_passphrase_notice_on_desk()
+    contractor = stage.start_contractor()
+    opened, digest = stage.admitted(ContentReceipt)
+    verify_content_receipt(
+        package.composition,
+        package.encryption,
+        opened,
+        message_sha256=digest,
+        signed_by=CONTRACTOR,
+        small_total_key=SMALL_TOTAL_KEY,
+    )
+    (log, log_digest), (delivery, delivery_digest) = stage.admitted(PrintLog), stage.admitted(DeliveryReport)
+    record = verify_delivery(
+        package.composition,
+        package.encryption,
+        log,
+        delivery,
+        log_sha256=log_digest,
+        report_sha256=delivery_digest,
+        signed_by=CONTRACTOR,
+    )
+    assert (record.sheets_spoiled, len({line.printer for line in log.lines})) == (3, 2)
+    time.sleep(1.5)
+    assert not (
+        stage.to_ward / "erasure-report.json"
+    ).exists()  # nothing is erased before the goods are accepted
+    assert list(stage.home.rglob("print.csv"))
+
+    stage.stop(contractor)
+    assert contractor.returncode == 0
+    (stage.desk / f"delivery-accepted-{CYCLE}").touch()
+    stage.start_contractor()
+    report, report_digest = stage.admitted(ErasureReport)
+    certificate, certificate_digest = stage.admitted(ErasureCertificate)
+    erasure = verify_erasure(
+        package.composition,
+        package.encryption,
+        confirmed(delivery),
+        report,
+        certificate,
+        report_sha256=report_digest,
+        certificate_sha256=certificate_digest,
+        signed_by=CONTRACTOR,
+    )
+    assert erasure.copies_erased == 3
+    nothing_is_left(stage)
+
+
+def nothing_is_left(stage: Stage) -> None:
+    """No copy on the host or in the contractor's home, and no secret in what stays behind."""
+    eventually(lambda: "erasure-certificate.json sent" in stage.log)
+    assert not stage.to_contractor.exists()
+    left = [path for path in stage.home.rglob("*") if path.is_file()]
+    assert not [path.name for path in left if path.suffix in (".age", ".csv", ".partial")]
+    kept = b"".join(path.read_bytes() for path in left).decode("utf-8")
+    told = kept + stage.log + (stage.root / "sftp_host.log").read_text(encoding="utf-8")
+    for secret in (stage.package.passphrase, RESIDENT, "0000000001"):
+        assert secret not in told
+    assert list(stage.desk.glob("*.pdf"))  # the paper stays until it is given back
+    steps = [line for line in stage.log.splitlines() if CYCLE in line]
+    assert len(steps) == len(set(steps)) == 9, stage.log  # one line a step, none twice
+
+
+def test_an_altered_package_gets_no_answer_and_is_mentioned_once_until_a_sound_one_comes(
+    stage: Stage,
+) -> None:
+    stage.send()
+    encrypted = stage.to_contractor / stage.package.encryption.files[0].name
+    sound = encrypted.read_bytes()
+    encrypted.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    stage.start_contractor()
+    eventually(lambda: "SHA256SUMS と一致しません" in stage.log)
+    time.sleep(2.5)
+    assert stage.log.count("一致しません") == 1
+    assert not stage.to_ward.exists()
+    encrypted.write_bytes(sound)
+    later = time.time() + 10
+    os.utime(stage.to_contractor / "SHA256SUMS", (later, later))
+    stage.admitted(Receipt)
+
+
+def test_the_paper_of_another_package_does_not_open_and_the_right_one_does(stage: Stage) -> None:
+    other = a_package(stage.root / "other")
+    printed = other.passphrase_notice(stage.root / "other_tray")
+    shutil.copy(printed, stage.desk / "wrong.pdf")
+    (stage.desk / "half.pdf").write_bytes(printed.read_bytes()[:2000])
+    stage.send()
+    stage.start_contractor()
+    stage.admitted(Receipt)
+    eventually(lambda: "パスワードが違います" in stage.log)
+    (stage.desk / "wrong.pdf").unlink()
+    stage.lay_passphrase_notice_on_desk()
+    stage.admitted(ContentReceipt)
+    assert stage.log.count("パスワードが違います") == 1
+
+
+def test_a_host_with_another_key_is_not_talked_to(stage: Stage) -> None:
+    key_pair(stage.root / "other_key")
+    shutil.copy(stage.root / "other_key.pub", stage.root / "host_key.pub")
+    stage.send()
+    stage.start_contractor()
+    eventually(lambda: "HostKeyNotVerifiable" in stage.log)
+    assert not stage.to_ward.exists()
+    assert "contractor login" not in (stage.root / "sftp_host.log").read_text(encoding="utf-8")
+
+
+def test_the_contractor_waits_for_a_host_that_is_down(stage: Stage) -> None:
+    stage.stop(stage.processes[0])
+    stage.send()
+    stage.start_contractor()
+    eventually(lambda: "trying again" in stage.log)
+    stage.start_host()
+    stage.admitted(Receipt)
+
+
+def confirmed(report: DeliveryReport) -> DeliveryConfirmationRecord:
+    return DeliveryConfirmationRecord(
+        confirmation_number="1",
+        delivered_at=report.delivered_at,
+        handler="担当",
+        contents="納入通知書",
+        quantity=11,
+        party=CONTRACTOR,
+        deliverer="見本 一郎",
+        entered_by=Person(user_id="tanto", name="担当"),
+        entered_at=AT,
+    )

@@ -1,0 +1,103 @@
+"""The promise on the tin: a contractor without the kit opens and answers with stock tools alone."""
+
+import errno
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.unit.contractor_kit.packages import CONTRACTOR, CYCLE, WARD, APackage, a_package, quick_encryption
+
+from contractor_kit.templates import template
+from notice_cycle.acknowledgement.receipts import verify_receipt
+from notice_cycle.exchange.door import admit
+from notice_cycle.exchange.messages import MESSAGE_NAMESPACE, Receipt
+from notice_cycle.exchange.package import MANIFEST_NAMESPACE
+from notice_cycle.values import sha256
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"`{tool}` is not installed")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> APackage:
+    quick_encryption(monkeypatch)
+    return a_package(tmp_path / "made")
+
+
+@needs("sha256sum")
+@needs("ssh-keygen")
+@needs("age")
+def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_age(
+    package: APackage, tmp_path: Path
+) -> None:
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=package.folder)
+    check = ("-Y", "verify", "-f", str(package.ward_signers), "-I", WARD, "-n", MANIFEST_NAMESPACE)
+    manifest = (package.folder / "manifest.json").read_bytes()
+    run("ssh-keygen", *check, "-s", "manifest.json.sig", cwd=package.folder, said=manifest)
+    run_age(package.encryption.files[0].name, tmp_path / "print.csv", package.passphrase, package.folder)
+    assert (tmp_path / "print.csv").read_bytes() == package.print_bytes
+
+    answer = tmp_path / "receipt.json"
+    answer.write_text(filled_in_by_hand(package), encoding="utf-8")
+    run("ssh-keygen", "-Y", "sign", "-f", str(package.contractor_key), "-n", MESSAGE_NAMESPACE, str(answer))
+    content, signature = answer.read_bytes(), (tmp_path / "receipt.json.sig").read_bytes()
+    receipt = admit(content, signature, Receipt, cycle=CYCLE, signer=CONTRACTOR, allowed=package.contractors)
+    verify_receipt(
+        package.handover, package.encryption, receipt, message_sha256=sha256(content), signed_by=CONTRACTOR
+    )
+
+
+def filled_in_by_hand(package: APackage) -> str:
+    """The kit's template with this package's digests, as `sha256sum` prints them."""
+    text = template("receipt")
+    sums = run("sha256sum", *(file.name for file in package.encryption.files), cwd=package.folder)
+    digests = {name: digest for digest, name in (line.split() for line in sums.splitlines())}
+    for name, digest in digests.items():
+        text = text.replace(f'"{name}": "{"0" * 64}"', f'"{name}": "{digest}"')
+    return text.replace("0" * 64, digests["manifest.json"])
+
+
+def run(*command: str, cwd: Path | None = None, said: bytes | None = None) -> str:
+    """Runs a stock tool that must succeed; gives what it printed."""
+    ran = subprocess.run(command, cwd=cwd, input=said, capture_output=True, check=False, timeout=30)
+    assert ran.returncode == 0, ran.stderr.decode(errors="replace")
+    return ran.stdout.decode()
+
+
+def run_age(name: str, target: Path, secret: str, folder: Path) -> None:
+    """`age -d` asks on a terminal only; ours answers with the passphrase."""
+    ours, theirs = pty.openpty()
+    command = ["age", "-d", "-o", str(target), name]
+    process = subprocess.Popen(
+        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said, answered, deadline = b"", False, time.monotonic() + 30
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([ours], [], [], 1)[0]:
+                continue
+            try:
+                part = os.read(ours, 1024)
+            except OSError as error:
+                if error.errno != errno.EIO:  # the terminal's other end is closed: it has ended
+                    raise
+                break
+            if not part:
+                break
+            said += part
+            if not answered and said.rstrip().endswith(b":"):
+                answered = True
+                os.write(ours, secret.encode() + b"\n")
+        assert process.wait(timeout=5) == 0, said.decode(errors="replace")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(ours)
