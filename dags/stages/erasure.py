@@ -15,7 +15,12 @@ def erasure() -> None:
     def verify_erasure() -> str:
         """委託先が持っていた控えがすべて消去され、証明されていることを確かめます。"""
         from notice_cycle.erasure.verify import verify_erasure
-        from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, EncryptionRecord
+        from notice_cycle.records import (
+            CompositionRecord,
+            DeliveryConfirmationRecord,
+            EncryptionRecord,
+            HandoverRecord,
+        )
         from notice_cycle_airflow.run_context import current_cycle, telling
 
         with telling():
@@ -31,6 +36,7 @@ def erasure() -> None:
                         history.latest(DeliveryConfirmationRecord),
                         report,
                         certificate,
+                        handovers=history.ever(HandoverRecord),
                         report_sha256=report_digest,
                         certificate_sha256=certificate_digest,
                         signed_by=cycle.configuration.party.signer,

@@ -44,8 +44,8 @@ from notice_cycle.exchange.messages import (
     PrintLogLine,
     Receipt,
 )
-from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE
-from notice_cycle.values import CycleId, FileName
+from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, Manifest
+from notice_cycle.values import FileName, PackageId
 
 log = logging.getLogger("contractor")
 
@@ -80,7 +80,7 @@ class ContractorOptions:
 
 @dataclass(frozen=True)
 class Home:
-    """One cycle's folder in the contractor's home. Only `records`, without personal data, outlives the erasure."""
+    """One package's folder in the contractor's home. Only `records`, without personal data, outlives the erasure."""
 
     folder: Path
 
@@ -122,40 +122,40 @@ class Host:
     def __init__(self, sftp: asyncssh.SFTPClient) -> None:
         self._sftp = sftp
 
-    async def cycles(self) -> list[str]:
-        """The cycles for which a folder lies there."""
-        return sorted(name for name in await self._names(TO_CONTRACTOR) if _is(CycleId, name))
+    async def packages(self) -> list[str]:
+        """The packages for which a folder lies there."""
+        return sorted(name for name in await self._names(TO_CONTRACTOR) if _is(PackageId, name))
 
-    async def arrival(self, cycle: str) -> tuple[Any, ...] | None:
+    async def arrival(self, package: str) -> tuple[Any, ...] | None:
         """Size and time of SHA256SUMS, which the ward sends last; None while the package is on its way."""
         try:
-            found = await self._sftp.stat(TO_CONTRACTOR / cycle / CHECKSUMS)
+            found = await self._sftp.stat(TO_CONTRACTOR / package / CHECKSUMS)
         except asyncssh.SFTPNoSuchFile:
             return None
         return found.size, found.mtime
 
-    async def download(self, cycle: str, target: Path) -> None:
-        """The cycle's files into a folder, whole or not at all."""
+    async def download(self, package: str, target: Path) -> None:
+        """The package's files into a folder, whole or not at all."""
         partial = target.with_name(target.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
-        for name in await self._names(TO_CONTRACTOR / cycle):
+        for name in await self._names(TO_CONTRACTOR / package):
             if _is(FileName, name) and not name.endswith(".part"):
-                await self._sftp.get(TO_CONTRACTOR / cycle / name, partial / name)
+                await self._sftp.get(TO_CONTRACTOR / package / name, partial / name)
         partial.replace(target)
 
-    async def upload(self, cycle: str, path: Path) -> None:
+    async def upload(self, package: str, path: Path) -> None:
         """One file, under a temporary name first; the ward never sees half of it."""
-        folder = TO_WARD / cycle
+        folder = TO_WARD / package
         if not await self._sftp.exists(folder):
             await self._sftp.mkdir(folder)
         partial = folder / f"{path.name}.part"
         await self._sftp.put(path, partial)
         await self._sftp.posix_rename(partial, folder / path.name)
 
-    async def erase(self, cycle: str) -> None:
+    async def erase(self, package: str) -> None:
         """The package on the host; twice changes nothing. Raises CannotLook when something is left."""
-        folder = TO_CONTRACTOR / cycle
+        folder = TO_CONTRACTOR / package
         for name in await self._names(folder):
             await self._sftp.remove(folder / name)
         if await self._sftp.exists(folder):
@@ -193,7 +193,7 @@ async def connected(options: ContractorOptions) -> AsyncIterator[Host]:
 
 @dataclass
 class Contractor:
-    """All cycles at once: each goes as far as it can at every look."""
+    """All packages at once: each goes as far as it can at every look."""
 
     options: ContractorOptions
     turned_away: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -201,37 +201,39 @@ class Contractor:
     tried: set[Passphrase] = field(default_factory=set)
     """Passphrases that did not open what they were for: trying costs a second and 256 MiB."""
     complaints: dict[str, str] = field(default_factory=dict)
-    """What was last said about a cycle, so that it is said once."""
+    """What was last said about a package, so that it is said once."""
 
     async def look(self, host: Host) -> None:
-        """One look at the host and the desk. One cycle's fault does not hold up another."""
-        for cycle in sorted({*await host.cycles(), *self._known_cycles()}):
+        """One look at the host and the desk. One package's fault does not hold up another."""
+        for package in newest_of_each_cycle({*await host.packages(), *self._known_packages()}):
             try:
-                await CycleWork(self, host, cycle).advance()
-                self.complaints.pop(cycle, None)
+                await PackageWork(self, host, package).advance()
+                self.complaints.pop(package, None)
             except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
                 raise
             except (NoticeCycleError, asyncssh.SFTPError) as fault:
-                self.complain(cycle, str(fault))
+                self.complain(package, str(fault))
 
-    def complain(self, cycle: str, sentence: str) -> None:
-        """Logs a sentence about a cycle, unless it was the last one."""
-        if self.complaints.get(cycle) != sentence:
-            log.warning("%s: %s", cycle, sentence)
-        self.complaints[cycle] = sentence
+    def complain(self, package: str, sentence: str) -> None:
+        """Logs a sentence about a package, unless it was the last one."""
+        if self.complaints.get(package) != sentence:
+            log.warning("%s: %s", package, sentence)
+        self.complaints[package] = sentence
 
-    def _known_cycles(self) -> list[str]:
-        folder = self.options.home / "cycles"
-        return [path.name for path in folder.iterdir() if _is(CycleId, path.name)] if folder.exists() else []
+    def _known_packages(self) -> list[str]:
+        folder = self.options.home / "packages"
+        return (
+            [path.name for path in folder.iterdir() if _is(PackageId, path.name)] if folder.exists() else []
+        )
 
 
-class CycleWork:
-    """The contractor's procedure for one cycle. Each step gives True when it is done, False while it waits."""
+class PackageWork:
+    """The contractor's procedure for one package. Each step gives True when it is done, False while it waits."""
 
-    def __init__(self, contractor: Contractor, host: Host, cycle: str) -> None:
+    def __init__(self, contractor: Contractor, host: Host, package: str) -> None:
         self.contractor, self.options, self.host = contractor, contractor.options, host
-        self.cycle = cycle
-        self.home = Home(self.options.home / "cycles" / cycle)
+        self.package, self.cycle = package, cycle_of(package)
+        self.home = Home(self.options.home / "packages" / package)
         self.allowed = AllowedSigners.load(self.options.ward_signers)
 
     async def advance(self) -> None:
@@ -253,15 +255,15 @@ class CycleWork:
         """Downloads the package once it is complete, and keeps it only when it passes the check."""
         if (self.home.records / MANIFEST).exists():
             return True
-        arrival = await self.host.arrival(self.cycle)
-        if arrival is None or self.contractor.turned_away.get(self.cycle) == arrival:
+        arrival = await self.host.arrival(self.package)
+        if arrival is None or self.contractor.turned_away.get(self.package) == arrival:
             return False
         if not self.home.package.exists():
-            await self.host.download(self.cycle, self.home.package)
+            await self.host.download(self.package, self.home.package)
         try:
             package = self._package()
         except Refused:
-            self.contractor.turned_away[self.cycle] = arrival
+            self.contractor.turned_away[self.package] = arrival
             shutil.rmtree(self.home.package)
             raise
         for name in (MANIFEST_SIGNATURE, MANIFEST):
@@ -341,8 +343,8 @@ class CycleWork:
             return True
         message = self.home.written(kind) or make()
         path = answers.write_message(message, SigningKey.load(self.options.signing_key), self.home.records)
-        await self.host.upload(self.cycle, path.with_name(path.name + ".sig"))
-        await self.host.upload(self.cycle, path)
+        await self.host.upload(self.package, path.with_name(path.name + ".sig"))
+        await self.host.upload(self.package, path)
         self.home.note_sent(kind)
         self._note("%s sent", kind.file_name())
         return True
@@ -355,7 +357,7 @@ class CycleWork:
                 open_package(package, secret, self.home.work, synthetic=is_synthetic(package.manifest))
             except Refused as fault:
                 self.contractor.tried.add(secret)
-                self.contractor.complain(self.cycle, str(fault))
+                self.contractor.complain(self.package, str(fault))
             else:
                 return True
         return False
@@ -366,11 +368,16 @@ class CycleWork:
         noted = self.home.records / _ERASED
         copies = read_erased_copies(noted, manifest) if noted.exists() else []
         encrypted, opened = manifest.encrypted_file.sha256, manifest.print_file.sha256
-        for place, digest, tool, erase in (
+        held = [
             ("印刷用PC（開いた印字データ）", opened, _OVERWRITTEN, self._erase_work),
             ("印刷用PC（受け取ったパッケージ）", encrypted, _OVERWRITTEN, self._erase_package),
             ("SFTPサーバーの受け口（届いたパッケージ）", encrypted, "SFTPで削除", self._erase_on_host),
-        ):
+        ]
+        for number, earlier in enumerate(self._earlier_packages(), start=1):
+            if replaced := earlier.manifest_if_held():
+                place = f"差し替え前のパッケージ{number}"
+                held.append((place, replaced.encrypted_file.sha256, _OVERWRITTEN, earlier.erase_all))
+        for place, digest, tool, erase in held:
             if any(copy.place == place for copy in copies):
                 continue
             await erase()
@@ -390,6 +397,26 @@ class CycleWork:
         self._note("%d copies erased", len(copies))
         return copies
 
+    def _earlier_packages(self) -> list["PackageWork"]:
+        """Packages of the same cycle that this one replaced."""
+        known = self.options.home / "packages"
+        names = sorted(path.name for path in known.iterdir() if _is(PackageId, path.name))
+        return [
+            PackageWork(self.contractor, self.host, name)
+            for name in names
+            if cycle_of(name) == self.cycle and name != self.package
+        ]
+
+    def manifest_if_held(self) -> Manifest | None:
+        """The manifest of a package that was taken in, None when it never was."""
+        return self._manifest().manifest if (self.home.records / MANIFEST).exists() else None
+
+    async def erase_all(self) -> None:
+        """Every copy of a replaced package."""
+        erase_folder(self.home.work)
+        erase_folder(self.home.package)
+        await self._erase_on_host()
+
     async def _erase_work(self) -> None:
         erase_folder(self.home.work)
 
@@ -397,7 +424,7 @@ class CycleWork:
         erase_folder(self.home.package)
 
     async def _erase_on_host(self) -> None:
-        await self.host.erase(self.cycle)
+        await self.host.erase(self.package)
 
     def _package(self) -> CheckedPackage:
         return check_package(self.home.package, self.allowed, self.options.ward)
@@ -412,7 +439,20 @@ class CycleWork:
         return message
 
     def _note(self, sentence: str, *facts: object) -> None:
-        log.info("%s: " + sentence, self.cycle, *facts)
+        log.info("%s: " + sentence, self.package, *facts)
+
+
+def cycle_of(package: str) -> str:
+    """The cycle a package belongs to."""
+    return package.rsplit("-p", 1)[0]
+
+
+def newest_of_each_cycle(packages: set[str]) -> list[str]:
+    """The packages to work on: a later one replaces the earlier ones of its cycle."""
+    newest: dict[str, str] = {}
+    for package in sorted(packages, key=lambda name: int(name.rsplit("-p", 1)[1])):
+        newest[cycle_of(package)] = package
+    return sorted(newest.values())
 
 
 def passphrases_on_desk(desk: Path, cycle: str) -> list[Passphrase]:

@@ -14,7 +14,17 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from notice_cycle.values import Digest, FileName, Frozen, NoticeId, Occasion, Person, StoredFile, canonical
+from notice_cycle.values import (
+    Digest,
+    FileName,
+    Frozen,
+    NoticeId,
+    Occasion,
+    PackageId,
+    Person,
+    StoredFile,
+    canonical,
+)
 
 SMALL_CYCLE = 10
 """Below this many persons an amount total would tell about a person."""
@@ -185,7 +195,7 @@ class EncryptionRecord(Record):
     """暗号化: the package in the outbox and who signed its manifest."""
 
     label_ja = "暗号化"
-    package: str
+    package: PackageId
     cipher: str
     files: tuple[StoredFile, ...]
     manifest_sha256: Digest
@@ -354,6 +364,13 @@ class Decision(Fact):
     stage: str
     reason_code: str
     decided_by: Person
+
+
+class WithdrawalCleanup(Fact):
+    """After a 取下げ: what was destroyed in vault, outbox and inbox."""
+
+    label_ja = "取下げ後の廃棄"
+    destruction: DestructionRecord
 
 
 class AnswerRefused(Fact):

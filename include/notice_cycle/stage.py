@@ -16,7 +16,9 @@ STAGES: tuple[Stage, ...] = (
     Stage(id="opening", label_ja="開始", records=(r.OpeningRecord,)),
     Stage(id="extraction", label_ja="抽出", records=(r.ExtractionRecord,)),
     Stage(id="validation", label_ja="検証", records=(r.ValidationRecord, r.ValidationConfirmationRecord)),
-    Stage(id="composition", label_ja="印字データ作成", records=(r.CompositionRecord, r.HandoverApprovalRecord)),
+    Stage(
+        id="composition", label_ja="印字データ作成", records=(r.CompositionRecord, r.HandoverApprovalRecord)
+    ),
     Stage(id="encryption", label_ja="暗号化", records=(r.EncryptionRecord,)),
     Stage(id="handover", label_ja="引渡し", records=(r.HandoverRecord,)),
     Stage(

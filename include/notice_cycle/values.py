@@ -18,10 +18,14 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 NoticeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,49}$")]
 """A notice's name in the catalogue, e.g. premium_notice_ordinary."""
 
-CycleId = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]{2}$")
-]
+CYCLE_ID_PATTERN = r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]{2}$"
+CycleId = Annotated[str, StringConstraints(pattern=CYCLE_ID_PATTERN)]
 """One dispatch: fiscal year, notice, occasion, round; e.g. 2026-premium_notice_ordinary-annual-01."""
+
+PackageId = Annotated[
+    str, StringConstraints(pattern=CYCLE_ID_PATTERN.removesuffix("$") + r"-p[1-9][0-9]{0,2}$")
+]
+"""One package of a dispatch: the cycle's id and a number that grows when the dispatch is made again."""
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 """A bare file name: no path, no leading dot."""

@@ -128,9 +128,8 @@ class RunningCycle:
 
 
 def current_cycle() -> RunningCycle:
-    """The cycle of this DAG run. Raises Refused when the run opened none."""
-    context = get_current_context()
-    run = context["dag_run"]
+    """The cycle that this DAG run opened. Raises Refused when it opened none, or the cycle is withdrawn."""
+    run = get_current_context()["dag_run"]
     ledger = open_ledger()
     cycle = ledger.cycle_of_run(run.dag_id, run.run_id)
     if cycle is None:
@@ -143,6 +142,22 @@ def current_cycle() -> RunningCycle:
             f"発送回 {cycle} は取り下げられています。", advice="必要なら新しい実行として開始してください。"
         )
     return running
+
+
+def decision_request() -> tuple[RunningCycle, dict[str, str], Person]:
+    """What the form やり直し・取下げ asks for: the cycle it names, its other params, and who asks."""
+    context = get_current_context()
+    params = {key: str(value) for key, value in context["params"].items()}
+    ledger = open_ledger()
+    if not ledger.history(params["cycle"]).records:
+        raise Refused("その番号の発送回はありません。", advice="発送回の番号を画面から写し直してください。")
+    who = str(context["dag_run"].triggering_user_name or "")
+    if not who:
+        raise Refused(
+            "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
+        )
+    running = RunningCycle(id=params["cycle"], actor=this_task(), settings=Settings(), ledger=ledger)
+    return running, params, Person(user_id=who, name=who)
 
 
 def opening_request() -> OpeningRequest:

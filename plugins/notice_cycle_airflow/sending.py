@@ -27,7 +27,9 @@ def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
     paths = check_outbox(encryption, cycle.settings.outbox, cycle.id)
 
     async def send() -> HandoverRecord:
-        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_contractor/{cycle.id}") as remote:
+        async with LgwanHook(sftp_conn_id=party.connection).folder(
+            f"/to_contractor/{encryption.package}"
+        ) as remote:
             check_endpoint(remote.endpoint, allowed_host=party.host, allowed_port=party.port)
             sent = await hand_over(remote, encryption.files, paths, _progress())
             _log.info("送信 %d件、すでに届いていたもの %d件。", len(sent), len(paths) - len(sent))

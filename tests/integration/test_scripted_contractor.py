@@ -73,11 +73,11 @@ class Stage:
 
     @property
     def to_contractor(self) -> Path:
-        return self.exchange / "to_contractor" / CYCLE
+        return self.exchange / "to_contractor" / f"{CYCLE}-p1"
 
     @property
     def to_ward(self) -> Path:
-        return self.exchange / "to_ward" / CYCLE
+        return self.exchange / "to_ward" / f"{CYCLE}-p1"
 
     @property
     def desk(self) -> Path:

@@ -1,5 +1,7 @@
 """Judging erasure report and certificate: the right package, every copy, after delivery, and certified."""
 
+from collections.abc import Sequence
+
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.records import (
@@ -7,6 +9,7 @@ from notice_cycle.records import (
     DeliveryConfirmationRecord,
     EncryptionRecord,
     ErasureRecord,
+    HandoverRecord,
 )
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
@@ -19,20 +22,23 @@ def verify_erasure(
     report: ErasureReport,
     certificate: ErasureCertificate,
     *,
+    handovers: Sequence[HandoverRecord],
     report_sha256: str,
     certificate_sha256: str,
     signed_by: str,
 ) -> ErasureRecord:
-    """Both the encrypted and the opened file must be among the copies. Raises Refused naming what is missing."""
+    """The opened file and every package that ever left (`handovers`) must be among the copies.
+
+    Raises Refused naming what is missing.
+    """
     if {report.manifest_sha256, certificate.manifest_sha256} != {encryption.manifest_sha256}:
         raise Refused("消去報告書または消去証明書が、別のパッケージについてのものです。", advice=_ASK)
     if certificate.report_sha256 != report_sha256:
         raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
     erased = {copy.file_sha256 for copy in report.copies}
-    held = {
-        encryption.files[0].sha256: "暗号化された印字データ",
-        composition.print_file.sha256: "開いた印字データ",
-    }
+    held = {composition.print_file.sha256: "開いた印字データ"}
+    for sent in handovers:
+        held[sent.files[0].sha256] = f"暗号化された印字データ {sent.files[0].name}"
     if missing := [name for digest, name in held.items() if digest not in erased]:
         raise Refused(f"消去報告書に、{'と'.join(missing)}の消去がありません。", advice=_ASK)
     if report.notices != composition.quantities.notices:

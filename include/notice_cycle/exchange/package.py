@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from notice_cycle.errors import Altered
 from notice_cycle.records import Quantities
-from notice_cycle.values import CycleId, Frozen, StoredFile, canonical
+from notice_cycle.values import CycleId, Frozen, PackageId, StoredFile, canonical
 
 MANIFEST = "manifest.json"
 MANIFEST_SIGNATURE = "manifest.json.sig"
@@ -31,7 +31,7 @@ class Manifest(Frozen):
     format: Literal["notice-cycle-manifest/1"] = "notice-cycle-manifest/1"
     marking: Marking
     cycle: CycleId
-    package: str
+    package: PackageId
     notice_ja: str
     ward: str
     party_ja: str

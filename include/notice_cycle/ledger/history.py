@@ -55,9 +55,13 @@ class CycleHistory:
             )
         return found
 
+    def ever(self, record: type[R]) -> list[R]:
+        """Every record of a kind, superseded ones too, oldest first."""
+        return [record.model_validate(entry.data) for entry in self.records if entry.kind == record.kind()]
+
     def number_of(self, record: type[Record]) -> int:
         """The number the next record of a kind takes, superseded ones counted: 1 for the first."""
-        return sum(1 for entry in self.records if entry.kind == record.kind()) + 1
+        return len(self.ever(record)) + 1
 
     def facts(self, fact: type[F]) -> list[F]:
         """Every fact of a kind (facts stand outside the chain of records), oldest first."""

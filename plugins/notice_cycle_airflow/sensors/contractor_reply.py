@@ -14,7 +14,7 @@ from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import Record, ReplyReceived, ReplyRefused
+from notice_cycle.records import EncryptionRecord, Record, ReplyReceived, ReplyRefused
 from notice_cycle.settings import Settings
 from notice_cycle.values import sha256
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
@@ -57,9 +57,9 @@ class ContractorReplySensor(BaseSensorOperator):
             LgwanHook,
         )  # costs half a second: not when a DAG is parsed
 
-        party = cycle.configuration.party
+        party, package = cycle.configuration.party, history.latest(EncryptionRecord).package
         missing = []
-        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_ward/{cycle.id}") as folder:
+        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_ward/{package}") as folder:
             for kind in self.kinds:
                 content = await folder.read(kind.file_name(), max_bytes=MAX_MESSAGE_BYTES)
                 signature = await folder.read(f"{kind.file_name()}.sig", max_bytes=_MAX_SIGNATURE_BYTES)

@@ -69,7 +69,7 @@ class APackage:
             host="127.0.0.1",
             host_key_fingerprint="SHA256:x",
             transport="ssh",
-            remote_folder=f"/to_contractor/{CYCLE}",
+            remote_folder=f"/to_contractor/{CYCLE}-p1",
             files=self.encryption.files,
             sent_at=AT,
         )

@@ -203,6 +203,7 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
         _confirmed(kit.admitted(DeliveryReport)[0]),
         report,
         certificate,
+        handovers=[kit.package.handover],
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
         signed_by=CONTRACTOR,

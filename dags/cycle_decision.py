@@ -1,0 +1,76 @@
+"""やり直し・取下げ: a decision about a running dispatch, kept in the ledger with its reason."""
+
+from airflow.sdk import DAG, Param, task
+
+from notice_cycle.decisions import REASONS_JA, REDO_FROM
+from notice_cycle.values import CYCLE_ID_PATTERN
+from notice_cycle_airflow.notifiers.ward_mail import WardMail
+
+DOC = """
+### やり直し・取下げ
+
+記録済みの段階を作り直すとき（**やり直し**）、引渡し前の発送回をやめるとき（**取下げ**）に、理由を付けて証跡台帳に記録します。
+
+1. 「トリガー」から、発送回の番号・判断・段階・理由を選んで開始します。
+2. やり直しのときは、この実行が緑になった後、発送回の画面で**選んだ段階の最初のタスクを「クリア」**（下流を含む）します。
+   記録が無効になった段階だけが、もう一度実行されます。
+3. 取下げのときは、この発送回の一時保管領域・送信箱・鍵がその場で廃棄されます。発送回の実行は失敗として止めてください。
+
+引き渡した後の取下げはできません。引き渡したデータの消去は、作り直した後も、すべて確かめます。
+"""
+
+with DAG(
+    dag_id="cycle_decision",
+    dag_display_name="やり直し・取下げ",
+    description="記録済みの段階の作り直しと、発送回の取下げ",
+    doc_md=DOC,
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["運用"],
+    params={
+        "cycle": Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号"),
+        "decision": Param(
+            "redo",
+            type="string",
+            enum=["redo", "withdraw"],
+            values_display={"redo": "やり直し", "withdraw": "取下げ"},
+            title="判断",
+        ),
+        "stage": Param(
+            "extraction",
+            type="string",
+            enum=[stage.id for stage in REDO_FROM],
+            values_display={stage.id: stage.label_ja for stage in REDO_FROM},
+            title="どの段階から（やり直しのとき）",
+        ),
+        "reason_code": Param(
+            "data_error", type="string", enum=list(REASONS_JA), values_display=REASONS_JA, title="理由"
+        ),
+    },
+    default_args={"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
+) as dag:
+
+    @task(task_display_name="判断の記録")
+    def decide() -> str:
+        """判断を証跡台帳に記録します。記録できないときは理由を示して止まります。"""
+        from notice_cycle import clock
+        from notice_cycle.closing import destroy
+        from notice_cycle.decisions import redo, withdraw
+        from notice_cycle.records import WithdrawalCleanup
+        from notice_cycle_airflow.run_context import decision_request, telling
+
+        with telling():
+            cycle, asked, person = decision_request()
+            history = cycle.history()
+            if asked["decision"] == "redo":
+                cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
+                return cycle.id
+            cycle.note(withdraw(history, asked["reason_code"], person), by=person)
+            destruction = destroy(
+                cycle.vault, cycle.settings.outbox, cycle.settings.inbox, cycle=cycle.id, at=clock.now()
+            )
+            cycle.note(WithdrawalCleanup(destruction=destruction))
+            return cycle.id
+
+    decide()
