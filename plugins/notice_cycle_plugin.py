@@ -2,11 +2,15 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
+from notice_cycle_airflow.form_refresh import FormRefresh
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
 
 
 class NoticeCyclePlugin(AirflowPlugin):
-    """Timetable of the yearly start."""
+    """The timetable of the yearly start, and forms that show what they say now."""
 
     name = "notice_cycle"
     timetables = [AnnualStartTimetable]  # noqa: RUF012 - Airflow reads a list
+    fastapi_root_middlewares = [  # noqa: RUF012 - as above
+        {"name": "form refresh", "middleware": FormRefresh}
+    ]

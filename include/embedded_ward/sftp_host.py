@@ -32,6 +32,7 @@ class Faults:
     unavailable: bool = False  # hangs up before the login
     drop_after_bytes: int | None = None  # breaks the line once so much of a file was uploaded
     full_after_bytes: int | None = None  # the disk is full once so much of a file was uploaded
+    stall_at: int | None = None  # takes an upload up to this byte, and the rest when the switch is off again
     flip_bit_at: int | None = None  # stores the byte at this offset of an upload with one bit changed
 
     @classmethod
@@ -157,7 +158,15 @@ class ExchangeDisk(asyncssh.SFTPServer):
             changed[faults.flip_bit_at - offset] ^= 1
             data = bytes(changed)
         transfer.bytes_written += len(data)
+        if faults.stall_at is not None and end > faults.stall_at:
+            return self._write_later(file_obj, offset, data)
         return super().write(file_obj, offset, data)
+
+    async def _write_later(self, file_obj: object, offset: int, data: bytes) -> int:
+        log.info("fault: stalled")
+        while Faults.read(self._faults_file).stall_at is not None:
+            await asyncio.sleep(0.1)
+        return cast(int, super().write(file_obj, offset, data))
 
     def close(self, file_obj: object) -> Any:
         """Close a file and say how much went through."""

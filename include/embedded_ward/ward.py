@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,8 +44,16 @@ class Pace:
 class EmbeddedWard:
     """One ward on one machine. `start()` blocks until the web UI answers; `stop()` leaves nothing behind."""
 
-    def __init__(self, layout: WardLayout, *, persons: int = 70_000, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        layout: WardLayout,
+        *,
+        persons: int = 70_000,
+        pace: Pace | None = None,
+        further_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.layout, self.persons, self.pace = layout, persons, pace or Pace()
+        self.further_settings = dict(further_settings or {})
         self.supervisor = Supervisor(layout)
         self.secrets: WardSecrets
         self.databases: Databases
@@ -195,6 +203,9 @@ class EmbeddedWard:
             "AIRFLOW_CONN_LEDGER": _postgres(layout, databases, "ledger", "ward_writer"),
             "AIRFLOW_CONN_CORE_SYSTEM": _postgres(layout, databases, "core_system", "extractor"),
             "AIRFLOW_CONN_CONTRACTOR_LGWAN": sftp_connection(layout, self.secrets),
+            # All temporary files of the ward's processes: none may hold personal data, and a test looks.
+            "TMPDIR": str(layout.root / "tmp"),
+            **self.further_settings,
         }
 
     def _write_clock_and_config(self) -> None:
@@ -213,6 +224,7 @@ class EmbeddedWard:
         small_total_key.touch(mode=0o600)
         small_total_key.write_text(token_hex(32))
         self.desk.mkdir(parents=True, exist_ok=True)
+        (self.layout.root / "tmp").mkdir()
 
     def _start_outside_world(self) -> None:
         layout = self.layout

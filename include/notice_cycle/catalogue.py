@@ -8,10 +8,10 @@ later stages read it there, never here. A mistake names file, key and remedy.
 from calendar import monthrange
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.errors import NotConfigured, NoticeCycleError
@@ -20,11 +20,14 @@ from notice_cycle.values import Frozen, NoticeId, canonical, sha256
 
 FORBIDDEN_ITEMS = frozenset(
     # 個人番号 is never given; 別紙1 第5項 forbids the four categories (思想・信条及び宗教, 社会的差別の原因, 犯罪, その他).
-    {"individual_number", "my_number", "bank_account", "account_number", "creed", "religion", "social_origin",
+    {"individual_no", "individual_number", "my_number", "bank_account", "account_number", "creed", "religion", "social_origin",
      "criminal_record", "medical_remark"}
 )  # fmt: skip
 
 Severity = Literal["error", "warning"]
+
+Item = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""A column of the core system's view; it stands in a query as it is."""
 
 
 class YearlyStart(Frozen):
@@ -51,7 +54,7 @@ class Notice(Frozen):
     registered_work: str
     starts: YearlyStart | None
     source: Source
-    items: tuple[str, ...]
+    items: tuple[Item, ...]
     layout: str
     expectations: str
     party: str
@@ -80,7 +83,7 @@ class Layout(Frozen):
 
     id: str
     charset: Literal["cp932-windows"]
-    columns: tuple[LayoutColumn, ...]
+    columns: tuple[LayoutColumn, ...] = Field(min_length=1)
 
 
 class Expectation(Frozen):
@@ -93,6 +96,29 @@ class Expectation(Frozen):
     allowed: int = 0
     expect: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("arguments")
+    @classmethod
+    def _arguments_can_be_kept(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            canonical(arguments)
+        except (TypeError, ValueError):  # the opening keeps the configuration as canonical JSON
+            raise ValueError("整数・文字列・真偽だけが使えます。小数や日付は使えません") from None
+        return arguments
+
+
+class Suite(Frozen):
+    """The rules of one suite; a rule is told by its id, so no id stands twice."""
+
+    expectations: tuple[Expectation, ...] = Field(min_length=1)
+
+    @field_validator("expectations")
+    @classmethod
+    def _each_rule_once(cls, expectations: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+        rules = [one.rule for one in expectations]
+        if twice := sorted({rule for rule in rules if rules.count(rule) > 1}):
+            raise ValueError(f"規則 {', '.join(twice)} が重複しています。別の規則IDにしてください")
+        return expectations
 
 
 class Party(Frozen):
@@ -114,6 +140,14 @@ class MailAddresses(Frozen):
     section: str
     approver: str
     operator: str
+
+
+class Parties(Frozen):
+    """parties.yaml. A party is parsed only for the notice that names it: a mistake in one hides no other."""
+
+    ward: str
+    mail: MailAddresses
+    parties: dict[str, dict[str, Any]]
 
 
 class Configuration(Frozen):
@@ -141,14 +175,14 @@ def notice_ids(config: Path) -> list[str]:
 def load_notice(config: Path, notice: str) -> Notice:
     """One catalogue entry. Raises NotConfigured naming file, key and remedy."""
     path = config / "notices" / f"{notice}.yaml"
-    return cast(Notice, _parsed(path, Notice, {"id": notice, **_mapping(path)}))
+    return cast(Notice, _parsed(path, Notice, _named(notice, path)))
 
 
 def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
     """A notice with all it needs in a fiscal year. Raises NotConfigured naming file, key and remedy."""
     notice = load_notice(config, notice_id)
     layout_path = config / "layouts" / f"{notice.layout}.yaml"
-    layout = _parsed(layout_path, Layout, {"id": notice.layout, **_mapping(layout_path)})
+    layout = _parsed(layout_path, Layout, _named(notice.layout, layout_path))
     if unknown := sorted({column.item for column in layout.columns} - set(notice.items) - PRINT_ITEMS):
         raise NotConfigured(
             f"{layout_path.name}: columns に、notices/{notice.id}.yaml の items に無い項目 {', '.join(unknown)} があります。",
@@ -156,23 +190,27 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
         )
     suite_path = config / "expectations" / f"{notice.expectations}.yaml"
     parties_path = config / "parties.yaml"
-    parties = _mapping(parties_path)
-    known = _parsed(parties_path, dict[str, Any], parties.get("parties"))
-    if notice.party not in known:
+    known = cast(Parties, _parsed(parties_path, Parties, _parties(parties_path, notice.party)))
+    if notice.party not in known.parties:
         raise NotConfigured(
             f"parties.yaml: parties に {notice.party} がありません（notices/{notice.id}.yaml の party）。",
             advice="委託先を parties.yaml に登録するか、party を直してください。",
         )
     premiums = load_premiums(config / "premiums", fiscal_year)
     return Configuration(
-        ward=_parsed(parties_path, str, parties.get("ward")),
+        ward=known.ward,
         notice=notice,
         layout=layout,
-        expectations=_parsed(suite_path, tuple[Expectation, ...], _mapping(suite_path).get("expectations")),
+        expectations=_parsed(suite_path, Suite, _mapping(suite_path)).expectations,
         premiums=premiums,
         due_on=_due_dates(premiums, BusinessCalendar.from_file(config / "calendar.yaml")),
-        party=_parsed(parties_path, Party, {"id": notice.party, **known[notice.party]}),
-        mail=_parsed(parties_path, MailAddresses, parties.get("mail")),
+        party=_parsed(
+            parties_path,
+            Party,
+            {"id": notice.party, **known.parties[notice.party]},
+            within=f"parties.{notice.party}.",
+        ),
+        mail=known.mail,
     )
 
 
@@ -231,24 +269,60 @@ def _mapping(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _parsed(path: Path, kind: Any, value: Any) -> Any:
+def _named(name: str, path: Path) -> dict[str, Any]:
+    """A file's content with its id, which is its name; refuses an id written inside."""
+    content = _mapping(path)
+    if "id" in content:
+        raise NotConfigured(
+            f"{path.parent.name}/{path.name}: キー id は書けません（ファイル名が ID です）。",
+            advice="id の行を消してください。",
+        )
+    return {"id": name, **content}
+
+
+def _parties(path: Path, wanted: str) -> dict[str, Any]:
+    """parties.yaml with no other party than the wanted one."""
+    content = _mapping(path)
+    if isinstance(listed := content.get("parties"), dict):
+        content["parties"] = {name: party for name, party in listed.items() if name == wanted}
+    return content
+
+
+def _parsed(path: Path, kind: Any, value: Any, *, within: str = "") -> Any:
     try:
         return TypeAdapter(kind).validate_python(value, strict=False)
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "（全体）"
+        key = within + ".".join(str(part) for part in first["loc"]) or "（全体）"
         raise NotConfigured(
-            f"{path.parent.name}/{path.name}: キー {key} が正しくありません（{_remedy(first['type'], first['msg'])}）。",
+            f"{path.parent.name}/{path.name}: キー {key} が正しくありません（{_remedy(first)}）。",
             advice=f"{path.name} の {key} を直してください。ほかの通知書には影響しません。",
         ) from None
 
 
-def _remedy(kind: str, message: str) -> str:
-    known = {
-        "missing": "必須のキーがありません",
-        "extra_forbidden": "知らないキーです。綴りを確認してください",
-        "string_type": "文字列にしてください",
-        "int_type": "整数にしてください",
-        "string_pattern_mismatch": "使えない文字が含まれています",
-    }
-    return known.get(kind, message.removeprefix("Value error, "))
+def _remedy(mistake: Any) -> str:
+    context = mistake.get("ctx", {})
+    match mistake["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"{str(context['expected']).replace(' or ', ' か ')} のいずれかにしてください"
+        case "greater_than_equal":
+            return f"{context['ge']} 以上にしてください"
+        case "less_than_equal":
+            return f"{context['le']} 以下にしてください"
+        case kind:
+            return _REMEDIES.get(kind, "値の形が正しくありません。見本の書き方を確認してください")
+
+
+_REMEDIES = {
+    "missing": "必須のキーがありません",
+    "extra_forbidden": "知らないキーです。綴りを確認してください",
+    "string_type": "文字列にしてください",
+    "int_type": "整数にしてください",
+    "int_parsing": "整数にしてください",
+    "int_from_float": "整数にしてください",
+    "string_pattern_mismatch": "使えない文字が含まれています",
+    "tuple_type": "「- 」で始まる行の並びにしてください",
+    "too_short": "一つも書かれていません",
+}

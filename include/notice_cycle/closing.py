@@ -13,7 +13,7 @@ from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import ClosingRecord, DestructionRecord
 from notice_cycle.stage import CYCLE_RECORDS
-from notice_cycle.values import StoredFile, stored_file
+from notice_cycle.values import StoredFile, found_file
 from notice_cycle.vault import CycleVault
 
 
@@ -54,6 +54,6 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
 def _remove(folder: Path) -> list[StoredFile]:
     if not folder.exists():
         return []
-    removed = [stored_file(path) for path in sorted(folder.iterdir())]
+    removed = [found_file(path) for path in sorted(folder.iterdir())]
     shutil.rmtree(folder)
     return removed

@@ -4,6 +4,7 @@ Strings are checked where they enter and are trusted inside. No type here may ho
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -97,6 +98,16 @@ def stored_file(path: Path) -> StoredFile:
     with path.open("rb") as source:
         digest, size = sha256_of_chunks(blocks(source))
     return StoredFile(name=path.name, size_bytes=size, sha256=digest)
+
+
+def found_file(path: Path) -> StoredFile:
+    """Describes a file that may not be ours: a name that we would not give is told by its digest only."""
+    with path.open("rb") as source:
+        digest, size = sha256_of_chunks(blocks(source))
+    try:
+        return StoredFile(name=path.name, size_bytes=size, sha256=digest)
+    except ValueError:
+        return StoredFile(name=f"foreign-{sha256(os.fsencode(path.name))[:16]}", size_bytes=size, sha256=digest)
 
 
 def _refuse_floats(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Running the hand-over over SFTP: the outbox is checked, the endpoint compared, progress logged."""
+"""Running the hand-over over SFTP: the outbox is checked, the destination compared, progress logged."""
 
 import asyncio
 import logging
@@ -6,7 +6,14 @@ import time
 
 from notice_cycle import clock
 from notice_cycle.errors import Refused
-from notice_cycle.handover.lgwan import Progress, check_endpoint, check_outbox, hand_over, handover_record
+from notice_cycle.handover.lgwan import (
+    Destination,
+    Progress,
+    check_destination,
+    check_outbox,
+    hand_over,
+    handover_record,
+)
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import EncryptionRecord, HandoverRecord
 from notice_cycle_airflow.hooks.lgwan import LgwanHook
@@ -27,10 +34,9 @@ def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
     paths = check_outbox(encryption, cycle.settings.outbox, cycle.id)
 
     async def send() -> HandoverRecord:
-        async with LgwanHook(sftp_conn_id=party.connection).folder(
-            f"/to_contractor/{encryption.package}"
-        ) as remote:
-            check_endpoint(remote.endpoint, allowed_host=party.host, allowed_port=party.port)
+        hook = LgwanHook(sftp_conn_id=party.connection)
+        check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
+        async with hook.folder(f"/to_contractor/{encryption.package}") as remote:
             sent = await hand_over(remote, encryption.files, paths, _progress())
             _log.info("送信 %d件、すでに届いていたもの %d件。", len(sent), len(paths) - len(sent))
             return handover_record(encryption, remote, party=party.id, sent_at=clock.now())

@@ -230,6 +230,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
         certificate,
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
+        handovers=[package.handover],
         signed_by=CONTRACTOR,
     )
     assert erasure.copies_erased == 3

@@ -15,7 +15,8 @@ from notice_cycle.errors import Refused
 _NEC_SELECTED = range(
     0xED, 0xEF
 )  # lead bytes of CPython's choice; Windows uses FA-FC for the same characters
-_PRIVATE = ("Co", "Cf", "Mn", "Me")  # 外字, invisible and combining characters: a print shop has no glyph
+_PRIVATE = ("Cc", "Co", "Cf", "Mn", "Me")  # control, 外字, invisible, combining: a print shop has no glyph
+_LINE_ENDS = frozenset("\r\n")
 
 
 def encode(text: str) -> bytes:
@@ -74,4 +75,5 @@ def _is_faithful(character: str) -> bool:
 
 @cache
 def _doubtful() -> frozenset[str]:
-    return frozenset(chr(c) for c in range(0x10000) if unicodedata.category(chr(c)) in _PRIVATE)
+    doubtful = frozenset(chr(c) for c in range(0x10000) if unicodedata.category(chr(c)) in _PRIVATE)
+    return doubtful - _LINE_ENDS

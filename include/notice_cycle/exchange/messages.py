@@ -6,6 +6,7 @@ stage that waits for it. No message holds personal data of insured persons.
 """
 
 import json
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
@@ -47,10 +48,12 @@ class Message(Frozen):
         if len(content) > MAX_MESSAGE_BYTES:
             raise Refused("届出が大きすぎます（上限1MiB）。", advice=_ASK_AGAIN)
         try:
-            loaded = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float)
-            return cls.model_validate(loaded)
+            json.loads(
+                content.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float
+            )
+            return cls.model_validate_json(content, strict=True)  # strict: "12" and true are no counts
         except ValidationError as wrong:
-            where = ".".join(str(part) for part in wrong.errors()[0]["loc"]) or "（全体）"
+            where = _where(wrong)
             raise Refused(f"{cls.label_ja}の項目 {where} が正しくありません。", advice=_ASK_AGAIN) from None
         except (ValueError, RecursionError):
             raise Refused(f"{cls.label_ja}が JSON として読めません。", advice=_ASK_AGAIN) from None
@@ -165,6 +168,21 @@ MESSAGES: dict[str, type[Message]] = {
     message.kind: message
     for message in (Receipt, ContentReceipt, PrintLog, DeliveryReport, ErasureReport, ErasureCertificate)
 }
+
+
+def _where(wrong: ValidationError) -> str:
+    """The place of the first mistake in names of ours: a key that we do not know may hold anything."""
+    known = [
+        str(part) if isinstance(part, int) or part in _field_names() else "（知らない名前）"
+        for part in wrong.errors(include_input=False)[0]["loc"]
+    ]
+    return ".".join(known) or "（全体）"
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    models = (*MESSAGES.values(), Quantities, PrintLogLine, Lot, ErasedCopy)
+    return frozenset(name for model in models for name in model.model_fields)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

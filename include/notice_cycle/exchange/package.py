@@ -53,7 +53,7 @@ class Manifest(Frozen):
         """Raises Altered when the bytes are not a canonical manifest."""
         try:
             manifest = cls.model_validate(json.loads(content))
-        except (ValueError, ValidationError):
+        except (ValueError, ValidationError, RecursionError):
             manifest = None
         if manifest is None or manifest.content() != content:
             raise Altered(

@@ -75,11 +75,17 @@ def reading(dsn: str, notice: Notice, batch: Batch) -> Iterator[tuple[ControlTot
 
 
 def _control_totals(cursor: Any, notice: Notice, batch: Batch) -> ControlTotals:
-    cursor.execute(
-        "SELECT as_of, persons, annual_total_yen, instalment_total_yen"  # noqa: S608 - as above
-        f" FROM {notice.source.control} WHERE batch_no = '{batch.number}' AND notice = '{notice.id}'"
-    )
-    found = cursor.fetchall()
+    try:
+        cursor.execute(
+            "SELECT as_of, persons, annual_total_yen, instalment_total_yen"  # noqa: S608 - as above
+            f" FROM {notice.source.control} WHERE batch_no = '{batch.number}' AND notice = '{notice.id}'"
+        )
+        found = cursor.fetchall()
+    except AdbcError as refused:
+        raise Refused(
+            f"基幹系の {notice.source.control} から、統制票を読み取れません。",
+            advice="カタログの source.control と、基幹系の抽出用の権限を照合してください。",
+        ) from refused
     if len(found) != 1:
         raise Refused(
             f"基幹系に異動バッチ {batch.number} の統制票（件数・金額）が{'ありません' if not found else '複数あります'}。",

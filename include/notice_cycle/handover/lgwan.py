@@ -18,11 +18,16 @@ Progress = Callable[[str, int, int], None]
 """Called with file name, bytes sent and bytes in all."""
 
 
-class Endpoint(Frozen):
-    """Where the connection really leads, as the handshake showed it."""
+class Destination(Frozen):
+    """A host by the name or address it is registered under, and its port."""
 
     host: str
     port: int
+
+
+class Endpoint(Destination):
+    """A destination that proved itself with its pinned host key, and how the line is protected."""
+
     host_key_fingerprint: str
     transport: str
 
@@ -42,7 +47,7 @@ class RemoteFolder(Protocol):
         ...
 
     def rename(self, name: str, to: str) -> Awaitable[None]:
-        """Renames atomically."""
+        """Gives a whole file its final name; fails when that name is taken."""
         ...
 
 
@@ -59,12 +64,15 @@ def check_outbox(encryption: EncryptionRecord, outbox: Path, cycle: str) -> list
     return paths
 
 
-def check_endpoint(endpoint: Endpoint, *, allowed_host: str, allowed_port: int) -> None:
-    """Raises Refused unless the connection leads to the registered host (R20)."""
-    if (endpoint.host, endpoint.port) != (allowed_host, allowed_port):
+def check_destination(destination: Destination, *, allowed: Destination) -> None:
+    """Raises Refused unless the connection is set to the registered host (R20). Asked before anything connects.
+
+    Names are compared as written, not addresses: what answers at an address is proved by the host key.
+    """
+    if (destination.host, destination.port) != (allowed.host, allowed.port):
         raise Refused(
-            f"接続先 {endpoint.host}:{endpoint.port} は許可された送信先ではありません。",
-            advice="parties.yaml の host と port、Airflow の接続の宛先を照合してください。",
+            f"接続先 {destination.host}:{destination.port} は許可された送信先ではありません。",
+            advice="接続せずに止めました。parties.yaml の host と port、Airflow の接続の宛先を照合してください。",
         )
 
 

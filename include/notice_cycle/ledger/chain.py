@@ -40,15 +40,21 @@ def verify_chain(rows: Iterable[Row]) -> Verdict:
     count, head = 0, None
     for row in rows:
         if reason := _fault(row, expected_seq=count + 1, previous=head):
-            return Verdict(
-                entries=count,
-                head=head,
-                first_bad=row.seq,
-                reason_ja=f"証跡台帳の第{row.seq}号が改ざんされているか欠けています: {reason}。"
-                "業務を止め、情報システム課と監査担当に連絡し、控え（検証済みの写し）と照合してください。",
-            )
+            return _broken(count, head, first_bad=row.seq, reason=reason)
         count, head = row.seq, row.digest
+    if not count:  # a ledger that was begun has at least its first entry
+        return _broken(count, head, first_bad=1, reason="第1号がありません")
     return Verdict(entries=count, head=head, first_bad=None, reason_ja=f"{count}件すべて一致しました。")
+
+
+def _broken(entries: int, head: str | None, *, first_bad: int, reason: str) -> Verdict:
+    return Verdict(
+        entries=entries,
+        head=head,
+        first_bad=first_bad,
+        reason_ja=f"証跡台帳の第{first_bad}号が改ざんされているか欠けています: {reason}。"
+        "業務を止め、情報システム課と監査担当に連絡し、控え（検証済みの写し）と照合してください。",
+    )
 
 
 def _fault(row: Row, *, expected_seq: int, previous: str | None) -> str | None:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import field_serializer
+from pydantic import AwareDatetime, field_serializer
 
 from notice_cycle.values import CycleId, Digest, Frozen, Person, canonical, sha256
 
@@ -26,7 +26,7 @@ class Entry(Frozen):
 
     seq: int
     previous: Digest | None
-    recorded_at: datetime
+    recorded_at: AwareDatetime
     actor: Person | System
     cycle: CycleId | None
     kind: str
@@ -50,7 +50,11 @@ class Entry(Frozen):
     @classmethod
     def from_text(cls, text: str) -> "Entry":
         """Reads a stored entry. Raises ValueError when the text is not a canonical entry."""
-        entry = cls.model_validate(json.loads(text))
-        if entry.text() != text:
+        try:
+            entry = cls.model_validate(json.loads(text))
+            is_canonical = entry.text() == text
+        except (TypeError, RecursionError) as forged:  # a float, a nesting that no writer of ours makes
+            raise ValueError("not an entry") from forged
+        if not is_canonical:
             raise ValueError("not canonical")
         return entry

@@ -100,7 +100,7 @@ class Ledger:
     def begin(self, *, ward: str, synthetic: bool) -> None:
         """Writes the first entry, once. Raises Conflict when the ledger was begun for something else."""
         data = {"ward": ward, "synthetic": synthetic}
-        with self._appending(begins=True) as connection:
+        with self._appending(begins_synthetic=synthetic) as connection:
             first = connection.execute(_SELECT.encode() + b" WHERE seq = 1").fetchone()
             if first is None:
                 self._append(
@@ -184,10 +184,13 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def _appending(self, *, begins: bool = False) -> Iterator[psycopg.Connection]:
+    def _appending(self, *, begins_synthetic: bool | None = None) -> Iterator[psycopg.Connection]:
         with self._connected() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_APPEND_LOCK,))
-            if clock.is_moved() and not begins and not self._genesis(connection).data["synthetic"]:
+            synthetic = begins_synthetic
+            if clock.is_moved() and synthetic is None:
+                synthetic = self._genesis(connection).data["synthetic"]
+            if clock.is_moved() and not synthetic:
                 raise Refused(
                     "時計が動かされています。実データの台帳には記録できません。",
                     advice=f"環境変数 {clock.CLOCK_FILE_VARIABLE} を外して起動し直してください。",

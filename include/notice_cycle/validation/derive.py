@@ -11,19 +11,27 @@ import pandas as pd
 from notice_cycle.composition import windows31j
 
 ORDINARY_SLOTS = tuple(f"instalment_{month:02d}" for month in (7, 8, 9, 10, 11, 12, 1, 2, 3))
-_PRINTED = ("address", "address_detail", "recipient_name", "recipient_suffix", "insured_name", "insured_kana")
+_PRINTED = (
+    *("notice_no", "insured_no", "postcode", "address", "address_detail"),
+    *("recipient_name", "recipient_suffix", "insured_name", "insured_kana"),
+)
 _UNIT_YEN = 100
+_MAY_BE_EMPTY = ["lost_on"]
 
 
 def with_derived_columns(
     rows: pd.DataFrame, *, stage_annual_yen: dict[int, int], due_on: tuple[date, ...]
 ) -> pd.DataFrame:
     """Adds the computed columns. `stage_annual_yen`: the premium table in force; `due_on`: the due date of each slot."""
+    complete = rows.drop(columns=_MAY_BE_EMPTY).notna().all(axis=1)
+    rows = _without_gaps(rows)
     slots = rows[list(ORDINARY_SLOTS)]
     in_full = rows["stage"].map(stage_annual_yen).fillna(-1).astype("int64")
     first_slot_yen = slots.where(slots > 0).bfill(axis=1).iloc[:, 0].fillna(0)
     return rows.assign(
         row_no=range(len(rows)),
+        complete_ok=complete,
+        no_negative_yen_ok=(rows[[*ORDINARY_SLOTS, "special_total_yen"]] >= 0).all(axis=1),
         expected_stage_annual_yen=in_full,
         expected_annual_yen=in_full * rows["months"].astype("int64") // 12 // _UNIT_YEN * _UNIT_YEN,
         instalment_sum_yen=slots.sum(axis=1).astype("int64"),
@@ -42,6 +50,17 @@ def with_derived_columns(
     )
 
 
+def _without_gaps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Empty texts and zeros for nulls: Great Expectations passes over a null, and a rule must not."""
+    gaps = {
+        name: column.fillna("") if isinstance(column.dtype, pd.StringDtype) else column.fillna(0).astype("int64")
+        for name, column in rows.items()
+        if column.isna().any()
+        and (isinstance(column.dtype, pd.StringDtype) or pd.api.types.is_numeric_dtype(column))
+    }
+    return rows.assign(**gaps)
+
+
 def _check_digit_ok(numbers: pd.Series) -> pd.Series:
     """Modulus 10, weights 2,1 from the right, over the first nine digits; wrong lengths are not ok."""
     total = pd.Series(0, index=numbers.index)
@@ -57,7 +76,8 @@ def _printable(rows: pd.DataFrame) -> pd.Series:
     """True where every printed text has faithful Windows-31J bytes; only rows with odd characters are tried."""
     ok = pd.Series(True, index=rows.index)
     for column in _PRINTED:
-        odd = set(windows31j.unprintable("".join(rows[column])))
+        text = "".join(rows[column])
+        odd = set(windows31j.unprintable(text)) | {c for c in "\r\n" if c in text}  # line ends belong between rows
         if odd:
             ok &= ~rows[column].map(lambda text, odd=odd: not odd.isdisjoint(text))
     return ok

@@ -57,12 +57,15 @@ def judge(rows: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Judge
 
 def _expectation(gx: Any, one: Expectation) -> Any:
     kind = getattr(gx.expectations, one.expect, None)
-    if kind is None:
+    if not (isinstance(kind, type) and issubclass(kind, gx.expectations.Expectation)):
         raise NotConfigured(
             f"規則 {one.rule}: {one.expect} という検査はありません。",
             advice="expectations の expect を確認してください。",
         )
-    return kind(**one.arguments, meta={"rule": one.rule})
+    try:
+        return kind(**one.arguments, meta={"rule": one.rule})
+    except (TypeError, ValueError):  # Great Expectations names arguments in English, and no officer is helped
+        raise _cannot_judge(one) from None
 
 
 def _judged(one: Expectation, result: Any, rows: int) -> JudgedRule:
@@ -70,10 +73,7 @@ def _judged(one: Expectation, result: Any, rows: int) -> JudgedRule:
     if raised.get("raised_exception") or any(
         isinstance(part, dict) and part.get("raised_exception") for part in raised.values()
     ):
-        raise NotConfigured(
-            f"規則 {one.rule} を判定できませんでした（データの誤りではなく、規則の誤りです）。",
-            advice="expectations の arguments（列名など）を確認してください。",
-        )
+        raise _cannot_judge(one)
     found = result.result
     broken = found.get("unexpected_count", 0 if result.success else rows)
     return JudgedRule(
@@ -84,5 +84,15 @@ def _judged(one: Expectation, result: Any, rows: int) -> JudgedRule:
         checked=found.get("element_count", rows),
         broken=int(broken),
         allowed=one.allowed,
-        broken_rows=tuple(int(row["row_no"]) for row in found.get("unexpected_index_list") or ()),
+        # Without values the index list is one mapping from column to row numbers, not one mapping a row.
+        broken_rows=tuple(
+            int(row) for named in found.get("unexpected_index_list") or () for row in named["row_no"]
+        ),
+    )
+
+
+def _cannot_judge(one: Expectation) -> NotConfigured:
+    return NotConfigured(
+        f"規則 {one.rule} を判定できませんでした（データの誤りではなく、規則の誤りです）。",
+        advice="expectations の arguments（列名など）を確認してください。",
     )

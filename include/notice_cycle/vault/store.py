@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 from notice_cycle.encryption.stream import StreamReader, StreamWriter
 from notice_cycle.encryption.wrapping import KeyEncryptionKey, derive
 from notice_cycle.errors import Altered, Refused
-from notice_cycle.values import Frozen, StoredFile, stored_file
+from notice_cycle.values import Frozen, StoredFile, found_file
 from notice_cycle.vault.names import CYCLE_KEY
 
 _MAGIC = b"notice-cycle vault 1\n"
@@ -57,7 +57,8 @@ class CycleVault:
 
     def create(self) -> None:
         """Makes the folder and the cycle's key; twice changes nothing."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # `mode` is for the last part only
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         if not (self._folder / CYCLE_KEY).exists():
             self.keep_secret(CYCLE_KEY, secrets.token_bytes(32))
 
@@ -129,7 +130,7 @@ class CycleVault:
     def wipe(self, names: list[str]) -> list[StoredFile]:
         """Removes artefacts; those already gone are passed over. Gives what was removed, as it was on disk."""
         present = [self._path(name) for name in names if self._path(name).exists()]
-        removed = [stored_file(path) for path in present]
+        removed = [found_file(path) for path in present]
         for path in present:
             path.unlink()
         if present:

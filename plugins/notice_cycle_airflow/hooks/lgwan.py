@@ -1,118 +1,267 @@
-"""SFTP to a contractor's host over LGWAN: pinned host key, key login, asyncssh.
+"""SFTP to a contractor's host over LGWAN: pinned host key, login by key file, asyncssh.
 
-Built on the SFTP provider's asynchronous hook. What goes wrong on the way is told apart: the line is down,
-the login is refused, the host key changed. There is no switch for the host-key check.
+An Airflow connection of type `sftp` names host, port and login; its extra holds `host_key` (ssh-ed25519) and
+`key_file`. Nothing else is heeded: no password, no agent, no ~/.ssh. The host key is always checked, and a
+connection that asks to skip that is refused. What goes wrong is told apart: the line is down, the login is
+refused, the host key changed. A line on which nothing moves for a minute is given up.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import asyncssh
-from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from notice_cycle.errors import CannotLook, Refused
-from notice_cycle.handover.lgwan import Endpoint, Progress
+from notice_cycle.errors import CannotLook, NotConfigured, Refused
+from notice_cycle.handover.lgwan import Destination, Endpoint, Progress
 
+_PINNED = "ssh-ed25519"
+# The others are asked for only to see, and name in the refusal, what a host without an Ed25519 key presents.
+_HOST_KEY_ALGORITHMS = (_PINNED, "ecdsa-sha2-nistp256", "rsa-sha2-512")
+_SKIPPING_SWITCHES = ("no_host_key_check", "ignore_hostkey_verification")
+_SSH_PORT = 22
 _BLOCK_BYTES = 256 * 1024
-_CONNECT_SECONDS = 30
+_CONNECT_SECONDS = 30.0
+_IDLE_SECONDS = 60.0
+
+asyncssh.set_log_level("WARNING")  # some thirty lines a look, of no use to who reads a task's log
 
 
-class LgwanHook(SFTPHookAsync):
-    """Connects by an Airflow connection whose extra holds `key_file` and `host_key`."""
+class LgwanHook(BaseHook):
+    """Connects by an Airflow connection. Make one for each connecting: it reads the settings once."""
+
+    def __init__(self, sftp_conn_id: str) -> None:
+        super().__init__()
+        self.sftp_conn_id = sftp_conn_id
+        self._settings: _Settings | None = None
+
+    async def destination(self) -> Destination:
+        """Where `folder` will connect to. Raises NotConfigured or Refused."""
+        return (await self._read_settings()).destination
 
     @asynccontextmanager
     async def folder(self, path: str) -> AsyncIterator["SftpFolder"]:
-        """Opens a remote folder. Raises CannotLook (line, login) or Refused (host key)."""
-        try:
-            connection = await asyncio.wait_for(self._get_conn(), _CONNECT_SECONDS)
-        except asyncssh.HostKeyNotVerifiable:
-            raise Refused(
-                "委託先のホスト鍵が、登録した鍵と異なります。",
-                advice="接続せずに止めました。委託先に鍵の変更を確認し、確認できるまで送信しないでください。",
-            ) from None
-        except asyncssh.PermissionDenied:
-            raise Refused(
-                "委託先のホストがログインを拒否しました。",
-                advice="接続の鍵ファイルとユーザー名を確認し、委託先に登録状況を問い合わせてください。",
-            ) from None
-        except (OSError, asyncssh.Error, TimeoutError):
-            raise CannotLook(
-                "委託先のホストに接続できません（LGWAN 回線または相手先の停止）。",
-                advice="自動で再試行します。続くときは回線と委託先の稼働を確認してください。",
-            ) from None
-        if self.known_hosts == "none":
-            raise Refused("ホスト鍵の検査が外されています。", advice="接続に host_key を登録してください。")
-        async with connection, connection.start_sftp_client() as sftp:
+        """Opens a remote folder. Raises CannotLook (line), Refused (host key, login) or NotConfigured."""
+        settings = await self._read_settings()
+        connection, sftp = await _connect(settings)
+        async with connection:  # closing does not wait for the other side
+            yield SftpFolder(connection, sftp, path, _endpoint(connection, settings))
+
+    async def _read_settings(self) -> "_Settings":
+        if self._settings is None:
             try:
-                yield SftpFolder(sftp, path, _endpoint(connection))
-            except (OSError, asyncssh.ConnectionLost, asyncssh.SFTPConnectionLost):
-                raise CannotLook(
-                    "通信の途中で回線が切れました。",
-                    advice="自動で再試行します。送信済みの分は確かめてから続けます。",
+                connection = await self.aget_connection(self.sftp_conn_id)
+            except AirflowNotFoundException:
+                raise NotConfigured(
+                    f"Airflow の接続 {self.sftp_conn_id} がありません。",
+                    advice="委託先への接続を登録してください。",
                 ) from None
-            except asyncssh.SFTPPermissionDenied:
+            self._settings = _Settings.of(connection, await connection.aextra_dejson())
+        return self._settings
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What an Airflow connection says, checked."""
+
+    destination: Destination
+    user: str
+    host_key: asyncssh.SSHKey
+    key: asyncssh.SSHKey
+
+    @classmethod
+    def of(cls, connection: Any, extra: dict[str, Any]) -> "_Settings":
+        for switch in _SKIPPING_SWITCHES:
+            if str(extra.get(switch) or False).lower() != "false":
                 raise Refused(
-                    f"委託先の受け口 {path} に書き込む権限がありません。",
-                    advice="委託先に権限の設定を依頼してください。",
-                ) from None
-            except asyncssh.SFTPError as failed:
-                raise CannotLook(
-                    f"委託先のホストが処理を受け付けません（SFTP コード {failed.code}）。",
-                    advice="委託先に容量と稼働状況を確認してください。自動で再試行します。",
-                ) from None
+                    f"接続 {connection.conn_id} がホスト鍵の検査を外そうとしています（{switch}）。",
+                    advice="接続せずに止めました。この項目を消し、host_key に委託先のホスト鍵を登録してください。",
+                )
+        try:
+            host_key = asyncssh.import_public_key(str(extra.get("host_key") or ""))
+        except asyncssh.KeyImportError:
+            host_key = None
+        if host_key is None or host_key.get_algorithm() != _PINNED:
+            raise NotConfigured(
+                f"接続 {connection.conn_id} に {_PINNED} のホスト鍵が登録されていません。",
+                advice="委託先から書面で受け取ったホスト鍵を、接続の host_key に登録してください。",
+            )
+        try:
+            key = asyncssh.read_private_key(str(extra.get("key_file") or ""))
+        except (OSError, ValueError):  # asyncssh's key errors are ValueErrors
+            raise NotConfigured(
+                f"接続 {connection.conn_id} の鍵ファイルを読めません。",
+                advice="接続の key_file の場所、読取りの権限、パスフレーズのない鍵であることを確認してください。",
+            ) from None
+        if not connection.host or not connection.login:
+            raise NotConfigured(
+                f"接続 {connection.conn_id} にホストまたはユーザー名がありません。",
+                advice="Airflow の接続を直してください。",
+            )
+        destination = Destination(host=connection.host, port=connection.port or _SSH_PORT)
+        return cls(destination, connection.login, host_key, key)
+
+
+class _Witness(asyncssh.SSHClient):
+    """Remembers a host key that is not the pinned one, so that the refusal can name it."""
+
+    presented = ""
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Called by asyncssh for an unknown key only. Never trusts it."""
+        self.presented = key.get_fingerprint()
+        return False
+
+
+async def _connect(settings: _Settings) -> tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]:
+    where, witness = f"{settings.destination.host}:{settings.destination.port}", _Witness()
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            connection = await asyncssh.connect(
+                settings.destination.host,
+                settings.destination.port,
+                username=settings.user,
+                client_keys=[settings.key],
+                preferred_auth="publickey",
+                known_hosts=([settings.host_key], [], []),
+                server_host_key_algs=_HOST_KEY_ALGORITHMS,
+                x509_trusted_certs=None,
+                client_factory=lambda: witness,
+                config=None,
+                agent_path=None,
+                keepalive_interval=_IDLE_SECONDS / 4,
+            )
+            try:
+                return connection, await connection.start_sftp_client()
+            except BaseException:
+                connection.abort()
+                raise
+    except asyncssh.HostKeyNotVerifiable:
+        raise Refused(
+            f"委託先 {where} のホスト鍵が登録と異なります"
+            f"（登録 {settings.host_key.get_fingerprint()}、提示 {witness.presented or '不明'}）。",
+            advice="接続せずに止めました。委託先に鍵の変更を確認し、確認できるまで送信しないでください。",
+        ) from None
+    except asyncssh.KeyExchangeFailed:
+        raise Refused(
+            f"委託先 {where} との間に、使用できる暗号方式がありません。",
+            advice="接続せずに止めました。委託先に SSH の暗号方式とホスト鍵の設定の変更を確認してください。",
+        ) from None
+    except asyncssh.PermissionDenied:
+        raise Refused(
+            f"委託先 {where} がユーザー {settings.user} のログインを拒否しました。",
+            advice="接続の鍵ファイルとユーザー名を確認し、委託先に登録状況を問い合わせてください。",
+        ) from None
+    except (OSError, asyncssh.Error):
+        raise CannotLook(
+            f"委託先 {where} に接続できません（LGWAN 回線または相手先の停止）。",
+            advice="自動で再試行します。続くときは回線と委託先の稼働を確認してください。",
+        ) from None
+
+
+def _endpoint(connection: asyncssh.SSHClientConnection, settings: _Settings) -> Endpoint:
+    ciphers = "/".join(str(connection.get_extra_info(name)) for name in ("send_cipher", "send_mac"))
+    return Endpoint(
+        host=settings.destination.host,
+        port=settings.destination.port,
+        host_key_fingerprint=settings.host_key.get_fingerprint(),  # asyncssh connects to no other
+        transport=f"SSH-2.0 {ciphers}",
+    )
 
 
 class SftpFolder:
-    """A remote folder; see notice_cycle.handover.lgwan.RemoteFolder."""
+    """A remote folder; see notice_cycle.handover.lgwan.RemoteFolder. Each method raises CannotLook or Refused."""
 
-    def __init__(self, sftp: asyncssh.SFTPClient, path: str, endpoint: Endpoint) -> None:
-        self._sftp, self.path, self.endpoint = sftp, path, endpoint
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        sftp: asyncssh.SFTPClient,
+        path: str,
+        endpoint: Endpoint,
+    ) -> None:
+        self._connection, self._sftp, self.path, self.endpoint = connection, sftp, path, endpoint
 
     async def digest(self, name: str) -> str | None:
         """Reads a remote file back in full. SHA-256, or None when there is no such file."""
         digest = hashlib.sha256()
-        try:
-            async with self._sftp.open(f"{self.path}/{name}", "rb") as remote:
-                while block := await remote.read(_BLOCK_BYTES):
-                    digest.update(block)
-        except asyncssh.SFTPNoSuchFile:
-            return None
+        with self._operation() as moved:
+            try:
+                async with self._sftp.open(f"{self.path}/{name}", "rb") as remote:
+                    while block := cast(bytes, await remote.read(_BLOCK_BYTES)):
+                        digest.update(block)
+                        moved()
+            except asyncssh.SFTPNoSuchFile:
+                return None
         return digest.hexdigest()
 
     async def read(self, name: str, *, max_bytes: int) -> bytes | None:
         """At most `max_bytes` + 1 bytes of a remote file, None when there is no such file."""
-        try:
-            async with self._sftp.open(f"{self.path}/{name}", "rb") as remote:
-                return bytes(await remote.read(max_bytes + 1))
-        except asyncssh.SFTPNoSuchFile:
-            return None
+        with self._operation():
+            try:
+                async with self._sftp.open(f"{self.path}/{name}", "rb") as remote:
+                    return cast(bytes, await remote.read(max_bytes + 1))
+            except asyncssh.SFTPNoSuchFile:
+                return None
 
     async def put(self, local: Path, name: str, progress: Progress) -> None:
         """Uploads a file under `name`, replacing a broken one."""
-        await self._sftp.makedirs(self.path, exist_ok=True)
-        await self._sftp.put(
-            str(local),
-            f"{self.path}/{name}",
-            progress_handler=lambda _source, _target, sent, total: progress(name, sent, total),
-        )
+        with self._operation() as moved:
+
+            def on_progress(_source: bytes, _target: bytes, sent: int, total: int) -> None:
+                moved()
+                progress(name, sent, total)
+
+            if not await self._sftp.isdir(self.path):
+                await self._sftp.makedirs(self.path, exist_ok=True)
+            try:
+                await self._sftp.put(str(local), f"{self.path}/{name}", progress_handler=on_progress)
+            except asyncssh.SFTPFailure:  # all that version 3 of the protocol says about a full disk
+                raise CannotLook(
+                    f"委託先のホストが {name} の書込みを途中で断りました（ディスクの空き容量不足の疑い）。",
+                    advice="委託先に受け口の空き容量を確認してください。自動で再試行します。",
+                ) from None
 
     async def rename(self, name: str, to: str) -> None:
-        """Renames atomically."""
-        await self._sftp.posix_rename(f"{self.path}/{name}", f"{self.path}/{to}")
+        """Gives a file its final name in one step. A name that is taken is not overwritten: CannotLook."""
+        with self._operation():
+            await self._sftp.rename(f"{self.path}/{name}", f"{self.path}/{to}")
 
+    @contextmanager
+    def _operation(self) -> Iterator[Callable[[], None]]:
+        """Tells what goes wrong, and breaks the line when `moved` is not called for a minute.
 
-def _endpoint(connection: asyncssh.SSHClientConnection) -> Endpoint:
-    key = connection.get_server_host_key()
-    if key is None:
-        raise Refused("委託先のホスト鍵を確認できません。", advice="接続の host_key を確認してください。")
-    peer = connection.get_extra_info("peername")
-    ciphers = "/".join(str(connection.get_extra_info(name)) for name in ("send_cipher", "send_mac"))
-    return Endpoint(
-        host=str(peer[0]),
-        port=int(peer[1]),
-        host_key_fingerprint=key.get_fingerprint(),
-        transport=f"SSH-2.0 {ciphers}",
-    )
+        Breaks, because a cancelled asyncssh transfer first waits for the host to close its file.
+        """
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_IDLE_SECONDS, self._connection.abort)
+
+        def moved() -> None:
+            nonlocal timer
+            timer.cancel()
+            timer = loop.call_later(_IDLE_SECONDS, self._connection.abort)
+
+        try:
+            yield moved
+        except asyncssh.SFTPPermissionDenied:
+            raise Refused(
+                f"委託先の受け口 {self.path} を使う権限がありません。",
+                advice="委託先に権限の設定を依頼してください。",
+            ) from None
+        except (OSError, asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            raise CannotLook(
+                "通信の途中で回線が切れました。",
+                advice="自動で再試行します。送信済みの分は確かめてから続けます。",
+            ) from None
+        except asyncssh.SFTPError as failed:
+            raise CannotLook(
+                f"委託先のホストが処理を受け付けません（SFTP コード {failed.code}）。",
+                advice="委託先に稼働状況を確認してください。自動で再試行します。",
+            ) from None
+        finally:
+            timer.cancel()

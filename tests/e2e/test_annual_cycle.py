@@ -1,0 +1,202 @@
+"""The July cycle on the real scheduler, with scheduler and worker killed (-9) twice on the way."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psutil
+import psycopg
+import pytest
+
+from embedded_ward.demo import agreeing_quantities
+from embedded_ward.ward import NOTICE, EmbeddedWard
+from notice_cycle import records as r
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.stage import CYCLE_RECORDS
+from synthetic_ward.canary import CANARY
+from tests.e2e.conftest import state_of, task_logs, wait_for
+from tests.e2e.trace import files_below, tables_of, traces
+
+pytestmark = pytest.mark.ward
+RUN = "annual-with-kills"
+
+
+class Cycle:
+    """The cycle as the tests look at it, and what was seen on its way."""
+
+    def __init__(self, ward: EmbeddedWard) -> None:
+        self.ward = ward
+        self.kills: list[str] = []
+        self.traces_on_the_way: list[str] = []
+        self.seen_where_it_belongs = False
+
+    @property
+    def id(self) -> str:
+        return str(self.ward.ledger.cycle_of_run(NOTICE, RUN))
+
+    @property
+    def history(self) -> CycleHistory:
+        return self.ward.ledger.history(self.id)
+
+    def has(self, record: type[r.Record]) -> bool:
+        return self.ward.ledger.cycle_of_run(NOTICE, RUN) is not None and self.history.find(record) is not None
+
+    def kill_scheduler_and_workers(self, moment: str) -> None:
+        """kill -9 to the scheduler and all that it started, then a new scheduler."""
+        record = next(each for each in self.ward.supervisor.records() if each.name == "scheduler")
+        family = [psutil.Process(record.pid), *psutil.Process(record.pid).children(recursive=True)]
+        for process in family:
+            os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs(family, timeout=5)
+        self.kills.append(f"{moment}: {len(family)} processes")
+        self.ward.airflow.restart("scheduler")
+
+    def look_for_the_canary(self) -> list[str]:
+        """Everywhere but core system, vault, contractor's folder and print tray."""
+        layout, databases = self.ward.layout, self.ward.databases
+        allowed = [layout.vault, layout.contractor_home, layout.print_tray]
+        found = traces(CANARY.search_terms(), files_below(layout.root, without=allowed))
+        for database, role in (("airflow", "postgres"), ("ledger", "postgres")):
+            found += traces(CANARY.search_terms(), tables_of(databases.uri(database, role)))
+        return found
+
+
+@pytest.fixture(scope="module")
+def cycle(ward: EmbeddedWard) -> Iterator[Cycle]:
+    cycle = Cycle(ward)
+    ward.start_officers()
+    # The core system holds still, so that the extraction is surely in the middle of its work.
+    with psycopg.connect(ward.databases.uri("core_system", "core_system")) as core_system:
+        core_system.execute("LOCK TABLE kaigo.assessment IN ACCESS EXCLUSIVE MODE")
+        ward.trigger(RUN)
+        wait_for(lambda: state_of(ward, RUN, "extraction.extract") == "running", "the extraction")
+        wait_for(lambda: _waits_for_lock(ward), "the extraction's query")
+        assert not cycle.has(r.ExtractionRecord)
+        cycle.kill_scheduler_and_workers("extraction")
+    # The contractor's host takes the first bytes and then nothing more.
+    ward.layout.sftp_faults.write_text(json.dumps({"stall_at": 100_000}))
+    wait_for(lambda: list(ward.layout.exchange.rglob("*.part")), "the upload")
+    time.sleep(0.5)
+    assert not cycle.has(r.HandoverRecord)
+    cycle.kill_scheduler_and_workers("upload")
+    ward.layout.sftp_faults.unlink()
+    wait_for(lambda: cycle.has(r.HandoverRecord), "the hand-over")
+    ward.start_contractor()
+    wait_for(lambda: cycle.has(r.PassphraseHandoverRecord), "the passphrase's hand-over")
+    wait_for(lambda: list(ward.layout.contractor_home.rglob("print.csv")), "the opened package")
+    opened = files_below(ward.layout.contractor_home)
+    cycle.seen_where_it_belongs = bool(traces([CANARY.notice_no], opened))
+    cycle.traces_on_the_way = cycle.look_for_the_canary()
+    wait_for(lambda: cycle.has(r.ClosingRecord), "the closing")
+    yield cycle
+    ward.supervisor.stop("officers")
+    ward.supervisor.stop("contractor")
+
+
+def _waits_for_lock(ward: EmbeddedWard) -> bool:
+    with psycopg.connect(ward.databases.administrator) as administrator:
+        found = administrator.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'extractor' AND wait_event_type = 'Lock'"
+        ).fetchone()
+    return bool(found and found[0])
+
+
+def test_the_cycle_closes_although_scheduler_and_workers_were_killed_twice(cycle: Cycle) -> None:
+    assert len(cycle.kills) == 2
+    assert [entry.kind for entry in cycle.history.current] == [record.kind() for record in CYCLE_RECORDS]
+
+
+def test_every_quantity_agrees_from_extraction_to_erasure(cycle: Cycle) -> None:
+    rows = agreeing_quantities(cycle.history)
+    assert [row for row in rows if row[1] != row[2]] == []
+    assert cycle.history.latest(r.ExtractionRecord).rows > 1000
+
+
+def test_no_step_was_recorded_twice(cycle: Cycle) -> None:
+    kinds = [entry.kind for entry in cycle.history.records]
+    assert len(kinds) == len(set(kinds)) == len(CYCLE_RECORDS)
+
+
+def test_the_package_was_handed_over_once(cycle: Cycle) -> None:
+    log = (cycle.ward.layout.logs / "sftp_host.log").read_text()
+    package = cycle.history.latest(r.EncryptionRecord)
+    for file in package.files:
+        final = f"-> /to_contractor/{package.package}/{file.name}\n"
+        assert log.count(final) == 1, file.name
+
+
+def test_the_ledger_verifies(cycle: Cycle) -> None:
+    verdict = cycle.ward.ledger.verify()
+    assert verdict.holds, verdict.reason_ja
+
+
+def test_nothing_is_left_in_vault_outbox_inbox_and_print_tray(cycle: Cycle) -> None:
+    layout = cycle.ward.layout
+    left = [path for folder in (layout.vault, layout.outbox, layout.inbox, layout.print_tray) for path in folder.rglob("*")]
+    assert [path for path in left if path.is_file()] == []
+
+
+def test_the_canary_is_found_where_she_belongs(cycle: Cycle) -> None:
+    assert cycle.seen_where_it_belongs
+    core_system = tables_of(cycle.ward.databases.uri("core_system", "postgres"))
+    found = traces(CANARY.search_terms(), core_system)
+    assert {line.split(": ", 1)[1] for line in found} >= {CANARY.notice_no, CANARY.name}
+
+
+def test_the_canary_is_nowhere_else_while_the_cycle_runs(cycle: Cycle) -> None:
+    assert cycle.traces_on_the_way == []
+
+
+def test_the_canary_is_nowhere_else_after_the_cycle(cycle: Cycle) -> None:
+    assert cycle.look_for_the_canary() == []
+
+
+def test_no_passphrase_and_no_key_is_in_logs_mails_or_databases(cycle: Cycle) -> None:
+    from embedded_ward.contractor import passphrases_on_desk
+
+    (passphrase,) = passphrases_on_desk(cycle.ward.desk, cycle.id)
+    layout = cycle.ward.layout
+    allowed = [layout.contractor_home, layout.secrets]
+    found = traces([passphrase.reveal()], files_below(layout.root, without=allowed))
+    for database in ("airflow", "ledger"):
+        found += traces([passphrase.reveal()], tables_of(cycle.ward.databases.uri(database, "postgres")))
+    assert found == []
+
+
+def test_every_mail_says_that_the_data_are_invented(cycle: Cycle) -> None:
+    mails = [content for where, content in files_below(cycle.ward.layout.mail) if "as read" in where]
+    assert len(mails) >= 5
+    assert all("架空データ" in mail.decode() for mail in mails)
+
+
+def test_a_second_annual_run_is_refused_with_a_sentence(cycle: Cycle) -> None:
+    cycle.ward.trigger("annual-again")
+    wait_for(lambda: state_of(cycle.ward, "annual-again", "opening.open_cycle") == "failed", "the refusal")
+    assert "すでに開始されています" in task_logs(cycle.ward, "annual-again")
+    mail = b"".join(content for where, content in files_below(cycle.ward.layout.mail) if "as read" in where)
+    assert "すでに開始されています" in mail.decode()
+
+
+def test_clearing_a_finished_task_redoes_nothing(cycle: Cycle) -> None:
+    before = (cycle.ward.ledger.verify().entries, _uploads(cycle))
+    answer = cycle.ward.person("unyo").request(
+        "POST",
+        f"/api/v2/dags/{NOTICE}/clearTaskInstances",
+        {"dag_run_id": RUN, "task_ids": ["handover.send"], "dry_run": False, "only_failed": False},
+    )
+    assert answer.is_success, answer.text
+    cleared_at = datetime.now(UTC)
+
+    def done() -> bool:
+        task = next(t for t in cycle.ward.tasks(RUN) if t["task_id"] == "handover.send")
+        return task["state"] == "success" and datetime.fromisoformat(task["end_date"]) > cleared_at
+
+    wait_for(done, "the cleared task")
+    assert (cycle.ward.ledger.verify().entries, _uploads(cycle)) == before
+
+
+def _uploads(cycle: Cycle) -> int:
+    return (cycle.ward.layout.logs / "sftp_host.log").read_text().count("open for writing")

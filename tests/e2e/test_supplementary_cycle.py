@@ -1,0 +1,250 @@
+"""A supplementary run in which everything is done wrong first: by officers, by the contractor, on the way."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from contractor_kit import answers
+from contractor_kit.package_check import check_package
+from embedded_ward.ward import NOTICE, EmbeddedWard
+from notice_cycle import clock
+from notice_cycle import records as r
+from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
+from notice_cycle.forms import tokyo
+from notice_cycle.ledger.history import CycleHistory
+from tests.e2e.conftest import state_of, task_logs, wait_for
+from tests.e2e.trace import files_below
+
+pytestmark = pytest.mark.ward
+RUN = "supplementary-with-faults"
+VALIDATION, APPROVAL = "validation.confirm_validation", "composition.approve_handover"
+PASSPHRASE, DELIVERY, ERASURE = (
+    "acknowledgement.confirm_passphrase_handover",
+    "delivery.confirm_delivery",
+    "erasure.confirm_erasure",
+)
+
+
+class Story:
+    """The run, and what happened on its way."""
+
+    def __init__(self, ward: EmbeddedWard) -> None:
+        self.ward = ward
+        self.statuses: dict[str, int] = {}
+
+    @property
+    def cycle(self) -> str:
+        return str(self.ward.ledger.cycle_of_run(NOTICE, RUN))
+
+    @property
+    def history(self) -> CycleHistory:
+        return self.ward.ledger.history(self.cycle)
+
+    def answer(self, who: str, task: str, option: str, **fields: str | None) -> httpx.Response:
+        """Answers a form once it has been parked for two seconds."""
+        wait_for(lambda: state_of(self.ward, RUN, task) == "awaiting_input", f"form {task}")
+        time.sleep(2.5)
+        path = f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances/{task}/-1/hitlDetails"
+        return self.ward.person(who).request("PATCH", path, {"chosen_options": [option], "params_input": fields})
+
+    def asked(self, task: str) -> str:
+        """What a form shows now."""
+        path = f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances/{task}/-1/hitlDetails"
+        return str(self.ward.person("tanto1").request("GET", path).json()["body"])
+
+    def clear(self, task: str) -> None:
+        """Clears a task and all behind it, as the operator does who sees the run stand still."""
+        path = f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100"
+        moving = {"running", "queued", "scheduled", "restarting"}
+
+        def stands_still() -> bool:
+            tasks = self.ward.person("unyo").request("GET", path).json()["task_instances"]
+            states = {each["state"] for each in tasks}
+            return not states & moving and (None not in states or "failed" not in states)
+
+        wait_for(stands_still, "the run to stand still")
+        body = {
+            "dag_run_id": RUN,
+            "task_ids": [task],
+            "dry_run": False,
+            "only_failed": False,
+            "include_downstream": True,
+        }
+        answer = self.ward.person("unyo").request("POST", f"/api/v2/dags/{NOTICE}/clearTaskInstances", body)
+        assert answer.is_success, answer.text
+
+    def decide(self, run_id: str, **conf: Any) -> str:
+        """Starts やり直し・取下げ and waits for its end. Gives the state."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": {"cycle": self.cycle, **conf}}
+        unyo = self.ward.person("unyo")
+        unyo.request("POST", "/api/v2/dags/cycle_decision/dagRuns", body).raise_for_status()
+        path = f"/api/v2/dags/cycle_decision/dagRuns/{run_id}"
+        wait_for(lambda: unyo.request("GET", path).json()["state"] in {"success", "failed"}, run_id)
+        return str(unyo.request("GET", path).json()["state"])
+
+    def mails(self) -> str:
+        return "\n".join(text.decode() for where, text in files_below(self.ward.layout.mail) if "as read" in where)
+
+    def has(self, record: type[r.Record]) -> bool:
+        return self.ward.ledger.cycle_of_run(NOTICE, RUN) is not None and self.history.find(record) is not None
+
+
+@pytest.fixture(scope="module")
+def story(ward: EmbeddedWard) -> Iterator[Story]:
+    story = Story(ward)
+    ward.trigger(RUN, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    yield story
+    ward.supervisor.stop("contractor")
+
+
+# The tests of this module tell one story and run in order.
+
+
+def test_a_form_is_answered_only_by_its_role(story: Story) -> None:
+    for stranger in ("shonin", "kansa", "unyo", "admin"):
+        assert story.answer(stranger, VALIDATION, "確認した", reason=None).status_code == httpx.codes.FORBIDDEN
+    assert not story.has(r.ValidationConfirmationRecord)
+
+
+def test_a_form_shows_quantities_and_says_that_the_data_are_invented(story: Story) -> None:
+    body = story.asked(VALIDATION)
+    assert "48人" in body
+    assert "架空データ" in body
+    assert story.cycle in body
+
+
+def test_a_refused_answer_is_asked_again_with_the_reason(story: Story) -> None:
+    assert story.answer("tanto1", VALIDATION, "差戻し", reason=None).is_success
+    wait_for(lambda: story.history.facts(r.AnswerRefused), "the refusal in the ledger")
+    wait_for(lambda: "前の回答は受け付けられませんでした" in story.asked(VALIDATION), "the form again")
+    assert "差戻しの理由" in story.asked(VALIDATION)
+    wait_for(lambda: "再回答のお願い" in story.mails(), "the mail")
+
+
+def test_sending_back_stops_the_run_and_stands_in_the_ledger(story: Story) -> None:
+    assert story.answer("tanto1", VALIDATION, "差戻し", reason="R1 データ誤り").is_success
+    wait_for(lambda: state_of(story.ward, RUN, VALIDATION) == "failed", "the stop")
+    (decision,) = story.history.facts(r.Decision)
+    assert (decision.decision, decision.stage, decision.reason_code) == ("差戻し", "extraction", "data_error")
+    assert not story.has(r.ExtractionRecord)
+    wait_for(lambda: "差戻しとしました" in story.mails(), "the mail")
+
+
+def test_after_sending_back_the_extraction_is_done_anew(story: Story) -> None:
+    story.clear("extraction.extract")
+    wait_for(lambda: story.has(r.ValidationRecord), "the new validation")
+    assert len(story.history.ever(r.ExtractionRecord)) == 2
+    assert story.answer("tanto1", VALIDATION, "確認した", reason=None).is_success
+
+
+def test_a_dispatch_that_has_left_cannot_be_withdrawn(story: Story) -> None:
+    assert story.answer("shonin", APPROVAL, "承認する", reason=None).is_success
+    wait_for(lambda: story.has(r.HandoverRecord), "the hand-over")
+    assert story.decide("withdraw-too-late", decision="withdraw", reason_code="started_by_mistake") == "failed"
+    assert story.has(r.HandoverRecord)
+
+
+def test_a_receipt_with_one_changed_byte_is_quarantined_and_waited_out(story: Story) -> None:
+    ward, package = story.ward, story.history.latest(r.EncryptionRecord).package
+    exchange, home = ward.layout.exchange, ward.layout.contractor_home
+    ward.start_contractor()
+    folder = exchange / "to_ward" / package
+    wait_for(lambda: (folder / "receipt.json").exists() or story.has(r.ReceiptRecord), "the contractor")
+    ward.supervisor.stop("contractor")
+    assert story.has(r.ReceiptRecord) or (folder / "receipt.json").exists()
+    # The next message is altered on its way: a receipt of level 2 whose counts were touched after signing.
+    signer = SigningKey.load(ward.secrets.contractor_signing_key)
+    signers = AllowedSigners.load(home / "ward_signers")
+    checked = check_package(exchange / "to_contractor" / package, signers, "架空区")
+    honest = answers.receipt(checked, by="印刷 太郎", at=clock.now())
+    message = answers.write_message(honest, signer, ward.layout.root / "tmp" / "altered")
+    content = message.read_bytes().replace(b'"receipt"', b'"Receipt"', 1)
+    (folder / "content-receipt.json.sig").write_bytes(message.with_name("receipt.json.sig").read_bytes())
+    (folder / "content-receipt.json").write_bytes(content)
+    shutil.rmtree(message.parent)
+    wait_for(lambda: story.has(r.PassphraseNoticeRecord), "the notice")
+    assert story.answer("tanto1", PASSPHRASE, "引き渡した", **_handed("明日")).is_success
+    wait_for(lambda: "日時として読めません" in story.asked(PASSPHRASE), "the form again")
+    assert story.answer("tanto1", PASSPHRASE, "引き渡した", **_handed(None)).is_success
+    wait_for(lambda: story.history.facts(r.ReplyRefused), "the quarantine")
+    assert list((ward.layout.inbox / "quarantine" / story.cycle).glob("*content-receipt.json"))
+    wait_for(lambda: "届出の不受理" in story.mails(), "the mail")
+    assert state_of(ward, RUN, "acknowledgement.wait_for_content_receipt") in {"up_for_reschedule", "running", "queued", "scheduled", None}
+
+
+def test_redoing_from_encryption_makes_a_second_package_and_redoes_nothing_before(story: Story) -> None:
+    before = story.history.entry_of(r.HandoverApprovalRecord)
+    assert story.decide("redo-encryption", decision="redo", stage="encryption", reason_code="notice_lost") == "success"
+    assert not story.has(r.EncryptionRecord)
+    story.clear("encryption.encrypt")
+    wait_for(lambda: story.has(r.HandoverRecord), "the second hand-over")
+    assert story.history.entry_of(r.HandoverApprovalRecord) == before
+    assert story.history.latest(r.EncryptionRecord).package.endswith("-p2")
+    story.ward.start_contractor()
+    wait_for(lambda: story.has(r.PassphraseNoticeRecord), "the second notice")
+    assert story.history.latest(r.PassphraseNoticeRecord).notice_number.endswith("-PW2")
+
+
+def test_with_the_right_papers_and_counts_the_cycle_closes(story: Story) -> None:
+    for paper in story.ward.layout.print_tray.glob("*.pdf"):
+        shutil.move(paper, story.ward.desk / paper.name)
+    assert story.answer("tanto1", PASSPHRASE, "引き渡した", **_handed(None)).is_success
+    wait_for(lambda: story.has(r.DeliveryRecord), "the delivery")
+    envelopes = story.history.latest(r.CompositionRecord).quantities.envelopes
+    wrong, right = _delivered(envelopes - 1), _delivered(envelopes)
+    assert story.answer("tanto2", DELIVERY, "納品を確認した", **wrong).is_success
+    wait_for(lambda: "計画" in story.asked(DELIVERY), "the form again")
+    assert story.answer("tanto2", DELIVERY, "納品を確認した", **right).is_success
+    wait_for(lambda: story.has(r.DeliveryConfirmationRecord), "the confirmation")
+    (story.ward.desk / f"delivery-accepted-{story.cycle}").touch()
+    erasure = {"method": "立入り", "confirmed_at": None, "note_number": "架空介保第2号"}
+    wait_for(lambda: story.has(r.ErasureRecord), "the erasure")
+    assert story.answer("tanto1", ERASURE, "消去を確認した", **(erasure | {"confirmed_at": _now()})).is_success
+    wait_for(lambda: story.has(r.ClosingRecord), "the closing")
+
+
+def test_the_erasure_covers_the_replaced_package_too(story: Story) -> None:
+    erasure = story.history.latest(r.ErasureRecord)
+    assert erasure.copies_erased == 4
+    left = [path for path in story.ward.layout.exchange.rglob("*.age")]
+    assert left == []
+
+
+def test_every_refusal_and_decision_stands_in_the_ledger(story: Story) -> None:
+    assert [fact.form for fact in story.history.facts(r.AnswerRefused)] == [
+        "validation_confirmation",
+        "passphrase_handover",
+        "delivery_confirmation",
+    ]
+    assert [fact.decision for fact in story.history.facts(r.Decision)] == ["差戻し", "やり直し"]
+    assert story.ward.ledger.verify().holds
+
+
+def test_no_log_shows_a_raw_traceback_of_ours(story: Story) -> None:
+    lines = [json.loads(line) for line in task_logs(story.ward, RUN).splitlines() if line.startswith("{")]
+    unforeseen = [line["event"] for line in lines if "予期しない誤り" in line.get("event", "")]
+    assert unforeseen == []
+
+
+def _now() -> str:
+    return tokyo(clock.now())
+
+
+def _handed(at: str | None) -> dict[str, str | None]:
+    return {
+        "handed_at": at or _now(),
+        "giver": "青木 一郎",
+        "taker": "印刷 太郎",
+        "means": "簡易書留",
+        "tracking_number": "12345678901",
+        "quantity": "1",
+    }
+
+
+def _delivered(envelopes: int) -> dict[str, str | None]:
+    return {"delivered_at": _now(), "handler": "石川 恵", "deliverer": "印刷 次郎", "quantity": f"{envelopes:,}"}

@@ -1,0 +1,19 @@
+"""A process that writes to a ledger or holds a lock, so that tests can run several and kill one."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parents[3] / "include")]
+
+from notice_cycle.ledger.store import Ledger
+from tests.builders import CYCLE, TASK, an_event
+
+match sys.argv[1:]:
+    case ["note", dsn, number, times]:
+        for _ in range(int(times)):
+            Ledger(dsn).note(CYCLE, an_event(int(number)), TASK)
+    case ["hold", dsn, cycle, stage]:
+        with Ledger(dsn).locked(cycle, stage):
+            print("held", flush=True)
+            time.sleep(60)

@@ -1,0 +1,158 @@
+"""Opening: ids and rounds, one annual run a year, no invented premiums for real residents."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from tests.builders import (
+    CYCLE,
+    NOTICE,
+    a_cycle,
+    a_decision,
+    a_digest,
+    an_opening,
+    the_configuration,
+)
+
+from notice_cycle import records as r
+from notice_cycle.errors import Conflict, Refused
+from notice_cycle.ledger.entry import Entry
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.opening import REASONS_JA, OpeningRequest, open_cycle
+from notice_cycle.records import DecisionKind
+from notice_cycle.values import CycleId, Occasion
+
+
+def a_request(**changes: Any) -> OpeningRequest:
+    known: dict[str, Any] = {
+        "dag_id": NOTICE,
+        "run_id": "manual__1",
+        "fiscal_year": 2026,
+        "occasion": Occasion.ANNUAL,
+        "reason_code": "annual",
+        "batch_no": "2026-annual",
+    }
+    return OpeningRequest(**(known | changes))
+
+
+class Openings:
+    """What the ledger knows of earlier openings, some of them withdrawn."""
+
+    def __init__(self, *cycles: str, withdrawn: tuple[str, ...] = ()) -> None:
+        self.histories = {cycle: self._history(cycle, cycle in withdrawn) for cycle in cycles}
+
+    @staticmethod
+    def _history(cycle: str, withdrawn: bool) -> CycleHistory:
+        opened = a_cycle(cycle=cycle).up_to(r.OpeningRecord)
+        opening = opened.history().entries[0]
+        if withdrawn:
+            opened = opened.noting(a_decision(DecisionKind.WITHDRAWN, supersedes=opening.digest))
+        return opened.history()
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [history.entries[0] for history in self.histories.values()]
+
+    def opened(
+        self, request: OpeningRequest, *, synthetic: bool = True, fictitious: bool = True
+    ) -> tuple[str, r.OpeningRecord]:
+        premiums = the_configuration().premiums.model_copy(update={"fictitious": fictitious})
+        configuration = the_configuration().model_copy(update={"premiums": premiums})
+        return open_cycle(
+            request, configuration, self.entries, self.histories.__getitem__, synthetic=synthetic
+        )
+
+
+SUPPLEMENTARY = f"2026-{NOTICE}-supplementary-"
+
+
+def test_the_first_annual_run_is_round_one() -> None:
+    cycle, opening = Openings().opened(a_request())
+    assert cycle == CYCLE
+    assert (opening.round, opening.occasion, opening.run_id) == (1, Occasion.ANNUAL, "manual__1")
+
+
+def test_the_configuration_is_stored_as_it_was_when_the_cycle_opened() -> None:
+    _, opening = Openings().opened(a_request())
+    assert opening.configuration == the_configuration().model_dump(mode="json")
+    assert opening.configuration_sha256 == the_configuration().digest()
+
+
+def test_a_configuration_under_another_digest_is_no_opening() -> None:
+    with pytest.raises(ValueError, match="configuration_sha256"):
+        r.OpeningRecord.model_validate({**an_opening().model_dump(), "configuration_sha256": a_digest("x")})
+
+
+def test_a_second_annual_run_is_refused_and_names_the_first() -> None:
+    with pytest.raises(Conflict, match=CYCLE) as caught:
+        Openings(CYCLE).opened(a_request(run_id="manual__2"))
+    assert "取下げ" in caught.value.advice
+
+
+def test_after_a_withdrawal_the_annual_run_is_opened_as_round_two() -> None:
+    cycle, opening = Openings(CYCLE, withdrawn=(CYCLE,)).opened(a_request(run_id="manual__2"))
+    assert cycle == f"2026-{NOTICE}-annual-02"
+    assert opening.round == 2
+
+
+def test_a_withdrawn_first_and_a_standing_second_round_refuse_a_third() -> None:
+    second = f"2026-{NOTICE}-annual-02"
+    with pytest.raises(Conflict, match=second):
+        Openings(CYCLE, second, withdrawn=(CYCLE,)).opened(a_request())
+
+
+def test_supplementary_runs_are_counted_by_themselves() -> None:
+    openings = Openings(CYCLE, SUPPLEMENTARY + "01", SUPPLEMENTARY + "02")
+    cycle, opening = openings.opened(a_request(occasion=Occasion.SUPPLEMENTARY, reason_code="moved_in"))
+    assert (cycle, opening.round) == (SUPPLEMENTARY + "03", 3)
+
+
+def test_a_supplementary_run_does_not_hold_up_the_annual_one() -> None:
+    cycle, _ = Openings(SUPPLEMENTARY + "01").opened(a_request())
+    assert cycle == CYCLE
+
+
+def test_another_fiscal_year_is_another_count() -> None:
+    cycle, _ = Openings(CYCLE).opened(a_request(fiscal_year=2027))
+    assert cycle == f"2027-{NOTICE}-annual-01"
+
+
+@pytest.mark.parametrize("code", ["", "Annual", "氏名の誤り", "corrected "])
+def test_a_reason_that_is_not_registered_is_refused_without_repeating_it(code: str) -> None:
+    with pytest.raises(Refused, match="理由コード") as caught:
+        Openings().opened(a_request(reason_code=code))
+    assert all(known in caught.value.advice for known in REASONS_JA)
+    assert "氏名" not in str(caught.value)
+
+
+def test_invented_premiums_never_run_in_a_real_ledger() -> None:
+    with pytest.raises(Refused, match="見本（架空）") as caught:
+        Openings().opened(a_request(), synthetic=False)
+    assert "fictitious を false に" in caught.value.advice
+
+
+def test_true_premiums_run_in_a_real_ledger() -> None:
+    _, opening = Openings().opened(a_request(), synthetic=False, fictitious=False)
+    assert opening.synthetic is False
+
+
+@given(rounds=st.integers(0, 98))
+def test_every_id_is_a_cycle_id(rounds: int) -> None:
+    earlier = [
+        entry.model_copy(update={"cycle": f"{SUPPLEMENTARY}{number:02d}"})
+        for number, entry in enumerate(_ONE_SUPPLEMENTARY.entries * rounds, 1)
+    ]
+    history = _ONE_SUPPLEMENTARY.histories[SUPPLEMENTARY + "01"]
+    cycle, _ = open_cycle(
+        a_request(occasion=Occasion.SUPPLEMENTARY),
+        the_configuration(),
+        earlier,
+        lambda _: history,
+        synthetic=True,
+    )
+    assert TypeAdapter(CycleId).validate_python(cycle) == f"{SUPPLEMENTARY}{rounds + 1:02d}"
+
+
+_ONE_SUPPLEMENTARY = Openings(SUPPLEMENTARY + "01")
