@@ -49,12 +49,36 @@ _IMPORTS = {
     "dag-processor": ("airflow.cli.commands.dag_processor_command",),
     "triggerer": ("airflow.cli.commands.triggerer_command",),
 }
-COMPONENTS = ("api-server", "scheduler", "dag-processor")
+# The triggerer has nothing to do yet; without it the home page would show a red light to the operator.
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+# On every page of the UI, above everything else, whatever is shown.
+_MARK_ON_EVERY_PAGE = {
+    "globalCss": {
+        "body::after": {
+            "content": '"架空データ"',
+            "position": "fixed",
+            "top": "0",
+            "left": "50%",
+            "transform": "translateX(-50%)",
+            "zIndex": "99999",
+            "padding": "1px 18px",
+            "borderRadius": "0 0 6px 6px",
+            "background": "#b3261e",
+            "color": "white",
+            "fontWeight": "bold",
+            "fontSize": "13px",
+            "pointerEvents": "none",
+        }
+    }
+}
 
 # The login page is Flask-AppBuilder's and takes its language from here; the UI asks the browser.
-_LOGIN_PAGE_SETTINGS = """\
+_LOGIN_PAGE_SETTINGS = f"""\
+from flask_appbuilder.security.views import AuthView
+AuthView.title = "{INSTANCE_NAME}"
 BABEL_DEFAULT_LOCALE = "ja_JP"
-LANGUAGES = {"ja_JP": {"flag": "jp", "name": "日本語"}}
+LANGUAGES = {{"ja_JP": {{"flag": "jp", "name": "日本語"}}}}
 """
 
 
@@ -118,6 +142,7 @@ def airflow_environment(
             "workers": 1,
             "base_url": base_url,
             "instance_name": INSTANCE_NAME,
+            "theme": json.dumps(_MARK_ON_EVERY_PAGE),
             "secret_key": secrets.session_secret.get_secret_value(),
         },
         "api_auth": {"jwt_secret": secrets.jwt_secret.get_secret_value()},

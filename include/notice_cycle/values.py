@@ -107,7 +107,9 @@ def found_file(path: Path) -> StoredFile:
     try:
         return StoredFile(name=path.name, size_bytes=size, sha256=digest)
     except ValueError:
-        return StoredFile(name=f"foreign-{sha256(os.fsencode(path.name))[:16]}", size_bytes=size, sha256=digest)
+        return StoredFile(
+            name=f"foreign-{sha256(os.fsencode(path.name))[:16]}", size_bytes=size, sha256=digest
+        )
 
 
 def _refuse_floats(value: Any) -> None:

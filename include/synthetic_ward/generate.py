@@ -7,7 +7,7 @@ recreates the schemas in one transaction and refuses when they belong to anybody
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Batch:
     @property
     def as_of(self) -> str:
         """基準日時."""
-        return f"{self.decided_on}T18:00:00+09:00"
+        return f"{self.decided_on - timedelta(days=1)}T18:00:00+09:00"
 
     @property
     def issued_at(self) -> str:

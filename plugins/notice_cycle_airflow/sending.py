@@ -45,13 +45,12 @@ def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
 
 
 def _progress() -> Progress:
-    started, told = time.monotonic(), [0.0]
+    told = time.monotonic()
 
     def tell(name: str, sent: int, total: int) -> None:
-        now = time.monotonic()
-        if sent == total or now - told[0] > _LOG_EVERY_SECONDS:
-            told[0] = now
-            rate = sent / max(now - started, 0.001) / 1e6
-            _log.info("%s: %s / %s バイト（毎秒 %.1f MB）", name, f"{sent:,}", f"{total:,}", rate)
+        nonlocal told
+        if sent == total or time.monotonic() - told > _LOG_EVERY_SECONDS:
+            told = time.monotonic()
+            _log.info("%s: %s / %s バイト", name, f"{sent:,}", f"{total:,}")
 
     return tell

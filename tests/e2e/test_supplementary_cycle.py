@@ -50,7 +50,9 @@ class Story:
         wait_for(lambda: state_of(self.ward, RUN, task) == "awaiting_input", f"form {task}")
         time.sleep(2.5)
         path = f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances/{task}/-1/hitlDetails"
-        return self.ward.person(who).request("PATCH", path, {"chosen_options": [option], "params_input": fields})
+        return self.ward.person(who).request(
+            "PATCH", path, {"chosen_options": [option], "params_input": fields}
+        )
 
     def asked(self, task: str) -> str:
         """What a form shows now."""
@@ -88,10 +90,14 @@ class Story:
         return str(unyo.request("GET", path).json()["state"])
 
     def mails(self) -> str:
-        return "\n".join(text.decode() for where, text in files_below(self.ward.layout.mail) if "as read" in where)
+        return "\n".join(
+            text.decode() for where, text in files_below(self.ward.layout.mail) if "as read" in where
+        )
 
     def has(self, record: type[r.Record]) -> bool:
-        return self.ward.ledger.cycle_of_run(NOTICE, RUN) is not None and self.history.find(record) is not None
+        return (
+            self.ward.ledger.cycle_of_run(NOTICE, RUN) is not None and self.history.find(record) is not None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +113,9 @@ def story(ward: EmbeddedWard) -> Iterator[Story]:
 
 def test_a_form_is_answered_only_by_its_role(story: Story) -> None:
     for stranger in ("shonin", "kansa", "unyo", "admin"):
-        assert story.answer(stranger, VALIDATION, "確認した", reason=None).status_code == httpx.codes.FORBIDDEN
+        assert (
+            story.answer(stranger, VALIDATION, "確認した", reason=None).status_code == httpx.codes.FORBIDDEN
+        )
     assert not story.has(r.ValidationConfirmationRecord)
 
 
@@ -145,7 +153,9 @@ def test_after_sending_back_the_extraction_is_done_anew(story: Story) -> None:
 def test_a_dispatch_that_has_left_cannot_be_withdrawn(story: Story) -> None:
     assert story.answer("shonin", APPROVAL, "承認する", reason=None).is_success
     wait_for(lambda: story.has(r.HandoverRecord), "the hand-over")
-    assert story.decide("withdraw-too-late", decision="withdraw", reason_code="started_by_mistake") == "failed"
+    assert (
+        story.decide("withdraw-too-late", decision="withdraw", reason_code="started_by_mistake") == "failed"
+    )
     assert story.has(r.HandoverRecord)
 
 
@@ -174,12 +184,21 @@ def test_a_receipt_with_one_changed_byte_is_quarantined_and_waited_out(story: St
     wait_for(lambda: story.history.facts(r.ReplyRefused), "the quarantine")
     assert list((ward.layout.inbox / "quarantine" / story.cycle).glob("*content-receipt.json"))
     wait_for(lambda: "届出の不受理" in story.mails(), "the mail")
-    assert state_of(ward, RUN, "acknowledgement.wait_for_content_receipt") in {"up_for_reschedule", "running", "queued", "scheduled", None}
+    assert state_of(ward, RUN, "acknowledgement.wait_for_content_receipt") in {
+        "up_for_reschedule",
+        "running",
+        "queued",
+        "scheduled",
+        None,
+    }
 
 
 def test_redoing_from_encryption_makes_a_second_package_and_redoes_nothing_before(story: Story) -> None:
     before = story.history.entry_of(r.HandoverApprovalRecord)
-    assert story.decide("redo-encryption", decision="redo", stage="encryption", reason_code="notice_lost") == "success"
+    assert (
+        story.decide("redo-encryption", decision="redo", stage="encryption", reason_code="notice_lost")
+        == "success"
+    )
     assert not story.has(r.EncryptionRecord)
     story.clear("encryption.encrypt")
     wait_for(lambda: story.has(r.HandoverRecord), "the second hand-over")
@@ -204,14 +223,16 @@ def test_with_the_right_papers_and_counts_the_cycle_closes(story: Story) -> None
     (story.ward.desk / f"delivery-accepted-{story.cycle}").touch()
     erasure = {"method": "立入り", "confirmed_at": None, "note_number": "架空介保第2号"}
     wait_for(lambda: story.has(r.ErasureRecord), "the erasure")
-    assert story.answer("tanto1", ERASURE, "消去を確認した", **(erasure | {"confirmed_at": _now()})).is_success
+    assert story.answer(
+        "tanto1", ERASURE, "消去を確認した", **(erasure | {"confirmed_at": _now()})
+    ).is_success
     wait_for(lambda: story.has(r.ClosingRecord), "the closing")
 
 
 def test_the_erasure_covers_the_replaced_package_too(story: Story) -> None:
     erasure = story.history.latest(r.ErasureRecord)
     assert erasure.copies_erased == 4
-    left = [path for path in story.ward.layout.exchange.rglob("*.age")]
+    left = list(story.ward.layout.exchange.rglob("*.age"))
     assert left == []
 
 
@@ -247,4 +268,9 @@ def _handed(at: str | None) -> dict[str, str | None]:
 
 
 def _delivered(envelopes: int) -> dict[str, str | None]:
-    return {"delivered_at": _now(), "handler": "石川 恵", "deliverer": "印刷 次郎", "quantity": f"{envelopes:,}"}
+    return {
+        "delivered_at": _now(),
+        "handler": "石川 恵",
+        "deliverer": "印刷 次郎",
+        "quantity": f"{envelopes:,}",
+    }

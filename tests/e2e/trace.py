@@ -33,7 +33,10 @@ def traces(terms: Iterable[str], contents: Iterable[tuple[str, bytes]]) -> list[
     """`where: term` for every term found."""
     wanted = [(term, forms_of(term)) for term in terms]
     return [
-        f"{where}: {term}" for where, content in contents for term, forms in wanted if any(f in content for f in forms)
+        f"{where}: {term}"
+        for where, content in contents
+        for term, forms in wanted
+        if any(f in content for f in forms)
     ]
 
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ class SftpHost:
     process: subprocess.Popen[bytes]
     log: Path
     faults: Path | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def connection(self, *, host: str = "127.0.0.1", port: int | None = None, **extra: Any) -> str:
         """An Airflow connection to it as JSON; `login` or parts of its extra changed, None takes one out."""

@@ -16,7 +16,9 @@ from notice_cycle.errors import NotConfigured
 LAYOUT, SUITE = f"layouts/{NOTICE}-1.yaml", f"expectations/{NOTICE}.yaml"
 ENTRY, PARTIES = f"notices/{NOTICE}.yaml", "parties.yaml"
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
-PYDANTIC = re.compile(r"(?i)input should|field required|extra inputs|unable to parse|value error|string should")
+PYDANTIC = re.compile(
+    r"(?i)input should|field required|extra inputs|unable to parse|value error|string should"
+)
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -119,7 +121,12 @@ MISTAKES: dict[str, tuple[str, Change, str, str]] = {
     "an item twice": (ENTRY, lambda c: c["items"].append("notice_no"), "items", "重複"),
     "another route": (ENTRY, lambda c: c.update(route="mail"), "route", "lgwan"),
     "no layout column": (LAYOUT, lambda c: c.update(columns=[]), "columns", ""),
-    "a column without heading": (LAYOUT, lambda c: c["columns"][2].pop("heading_ja"), "columns.2.heading_ja", "必須"),
+    "a column without heading": (
+        LAYOUT,
+        lambda c: c["columns"][2].pop("heading_ja"),
+        "columns.2.heading_ja",
+        "必須",
+    ),
     "an unknown charset": (LAYOUT, lambda c: c.update(charset="utf-8"), "charset", "cp932-windows"),
     "a layout's id repeated": (LAYOUT, lambda c: c.update(id="another"), "id", "ファイル名"),
     "no rules": (SUITE, lambda c: c.pop("expectations"), "expectations", "必須"),
@@ -159,7 +166,12 @@ MISTAKES: dict[str, tuple[str, Change, str, str]] = {
     "an address missing": (PARTIES, lambda c: c["mail"].pop("approver"), "mail.approver", "必須"),
     "no parties": (PARTIES, lambda c: c.pop("parties"), "parties", "必須"),
     "an unknown section": (PARTIES, lambda c: c.update(partys={}), "partys", "知らないキー"),
-    "an empty party": (PARTIES, lambda c: c["parties"].update(example_print=None), "parties.example_print", "形"),
+    "an empty party": (
+        PARTIES,
+        lambda c: c["parties"].update(example_print=None),
+        "parties.example_print",
+        "形",
+    ),
     "a party's port as word": (
         PARTIES,
         lambda c: c["parties"]["example_print"].update(port="SSH"),

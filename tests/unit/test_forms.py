@@ -1,6 +1,7 @@
 """The five forms: what an officer may answer, what is refused and asked again, and what is kept."""
 
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from tests.builders import CYCLE, OPENED_AT, SHONIN, TANTO, ACycle, a_cycle, a_rule, an_answer
@@ -68,7 +69,9 @@ class TestValidationConfirmation:
 
     def test_warnings_may_be_passed_and_errors_not(self) -> None:
         warned = self.cycle.with_(validation={"rules": (a_rule(broken=3, severity="warning"),)})
-        assert isinstance(self.form.judge(an_answer("確認した"), warned.history()), r.ValidationConfirmationRecord)
+        assert isinstance(
+            self.form.judge(an_answer("確認した"), warned.history()), r.ValidationConfirmationRecord
+        )
         broken = self.cycle.with_(validation={"rules": (a_rule(broken=3), a_rule(rule="N02", broken=1))})
         with pytest.raises(Refused, match="エラーの規則が2件"):
             self.form.judge(an_answer("確認した"), broken.history())
@@ -139,7 +142,7 @@ class TestHandoverApproval:
 class TestPassphraseHandover:
     form = PassphraseHandover()
     cycle = waiting_for(PassphraseHandover)
-    given = {
+    given: ClassVar[dict[str, str | None]] = {
         "handed_at": "2026-07-02 15:00",
         "giver": "担当 一郎",
         "taker": "受領 太郎",
@@ -156,7 +159,12 @@ class TestPassphraseHandover:
         notice = f"{CYCLE}-PW1"
         assert (record.notice_number, record.confirmation_number) == (notice, f"{notice}-確認書")
         assert record.handed_at == datetime(2026, 7, 2, 6, 0, tzinfo=UTC)  # entered as Tokyo time
-        assert (record.giver, record.taker, record.means, record.quantity) == ("担当 一郎", "受領 太郎", "手渡し", 1)
+        assert (record.giver, record.taker, record.means, record.quantity) == (
+            "担当 一郎",
+            "受領 太郎",
+            "手渡し",
+            1,
+        )
         assert record.entered_by == TANTO
 
     @pytest.mark.parametrize("field", ["handed_at", "giver", "taker", "means", "quantity"])
@@ -178,7 +186,10 @@ class TestPassphraseHandover:
     def test_registered_mail_keeps_its_tracking_number(self, number: str) -> None:
         assert self.judged(means="簡易書留", tracking_number=number).tracking_number == number
 
-    @pytest.mark.parametrize("number", [None, "", "未定", "1", "1234567890", "1234567890123", "1234567890A", "-", "１２３４５６７８９０１"])
+    @pytest.mark.parametrize(
+        "number",
+        [None, "", "未定", "1", "1234567890", "1234567890123", "1234567890A", "-", "１２３４５６７８９０１"],
+    )
     def test_registered_mail_needs_a_tracking_number(self, number: str | None) -> None:
         with pytest.raises(Refused, match="追跡番号"):
             self.judged(means="簡易書留", tracking_number=number)
@@ -211,7 +222,9 @@ class TestPassphraseHandover:
             self.judged(handed_at=when)
         assert "2026-07-01 15:00" in caught.value.advice
 
-    @pytest.mark.parametrize("when", ["2026/07/02 15:00", "2026-07-02T15:00", "2026-07-02 06:00+00:00", " 2026-07-02 15:00 "])
+    @pytest.mark.parametrize(
+        "when", ["2026/07/02 15:00", "2026-07-02T15:00", "2026-07-02 06:00+00:00", " 2026-07-02 15:00 "]
+    )
     def test_moments_are_read_in_several_spellings(self, when: str) -> None:
         assert self.judged(handed_at=when).handed_at == datetime(2026, 7, 2, 6, 0, tzinfo=UTC)
 
@@ -224,7 +237,7 @@ class TestPassphraseHandover:
 class TestDeliveryConfirmation:
     form = DeliveryConfirmation()
     cycle = waiting_for(DeliveryConfirmation)
-    given = {
+    given: ClassVar[dict[str, str | None]] = {
         "delivered_at": "2026-07-10 13:00",
         "handler": "担当 一郎",
         "deliverer": "配達 次郎",
@@ -266,14 +279,22 @@ class TestDeliveryConfirmation:
 class TestErasureConfirmation:
     form = ErasureConfirmation()
     cycle = waiting_for(ErasureConfirmation)
-    given = {"method": "写真", "confirmed_at": "2026-07-20 10:00", "note_number": "26介保第120号"}
+    given: ClassVar[dict[str, str | None]] = {
+        "method": "写真",
+        "confirmed_at": "2026-07-20 10:00",
+        "note_number": "26介保第120号",
+    }
 
     def judged(self, **changes: str | None) -> r.ErasureConfirmationRecord:
         return self.form.judge(an_answer("消去を確認した", **(self.given | changes)), self.cycle.history())
 
     def test_how_when_and_under_which_note_are_kept(self) -> None:
         record = self.judged()
-        assert (record.method, record.confirmed_on, record.note_number) == ("写真", "2026-07-20 10:00", "26介保第120号")
+        assert (record.method, record.confirmed_on, record.note_number) == (
+            "写真",
+            "2026-07-20 10:00",
+            "26介保第120号",
+        )
         assert record.entered_by == TANTO
 
     @pytest.mark.parametrize("field", ["method", "confirmed_at", "note_number"])

@@ -1,5 +1,6 @@
 """What the contractor says is compared with what was composed, handed over and delivered; each difference stops."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.builders import (
     a_cycle,
     a_delivery_report,
     a_digest,
+    a_file,
     a_print_line,
     a_print_log,
     a_receipt,
@@ -31,7 +33,15 @@ from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import messages as m
 from notice_cycle.values import sha256
 from notice_cycle.vault import CycleVault
-from notice_cycle.vault.names import CYCLE_KEY, DISPATCH_INDEX, FINDINGS, PASSPHRASE, PRINT_FILE, STAGED, TOTALS
+from notice_cycle.vault.names import (
+    CYCLE_KEY,
+    DISPATCH_INDEX,
+    FINDINGS,
+    PASSPHRASE,
+    PRINT_FILE,
+    STAGED,
+    TOTALS,
+)
 
 CYCLE_OF_FORTY = a_cycle()
 FILES = {file.name: file.sha256 for file in CYCLE_OF_FORTY[r.HandoverRecord].files}
@@ -114,7 +124,9 @@ class TestContentReceipt:
 
 
 class TestDelivery:
-    def judged(self, log: m.PrintLog | None = None, report: m.DeliveryReport | None = None) -> r.DeliveryRecord:
+    def judged(
+        self, log: m.PrintLog | None = None, report: m.DeliveryReport | None = None
+    ) -> r.DeliveryRecord:
         cycle = CYCLE_OF_FORTY
         return verify_delivery(
             cycle[r.CompositionRecord],
@@ -130,7 +142,12 @@ class TestDelivery:
         return a_print_log(
             CYCLE_OF_FORTY,
             *(
-                a_print_line(CYCLE_OF_FORTY, purpose=purpose, sheets=count, reason="" if purpose == "planned" else "紙詰まり")
+                a_print_line(
+                    CYCLE_OF_FORTY,
+                    purpose=purpose,
+                    sheets=count,
+                    reason="" if purpose == "planned" else "紙詰まり",
+                )
                 for purpose, count in sheets.items()
             ),
         )
@@ -141,7 +158,8 @@ class TestDelivery:
 
     def test_spoilage_printed_again_and_tests_are_no_difference(self) -> None:
         record = self.judged(
-            self.lines(planned=40, spoilage=2, reprint=2, test=3), a_delivery_report(CYCLE_OF_FORTY, sheets_spoiled=2)
+            self.lines(planned=40, spoilage=2, reprint=2, test=3),
+            a_delivery_report(CYCLE_OF_FORTY, sheets_spoiled=2),
         )
         assert (record.sheets_printed, record.sheets_spoiled) == (47, 2)
 
@@ -207,7 +225,9 @@ class TestErasure:
     ENCRYPTED = CYCLE_OF_FORTY[r.EncryptionRecord].files[0].sha256
     OPENED = CYCLE_OF_FORTY[r.CompositionRecord].print_file.sha256
 
-    def judged(self, report: m.ErasureReport, **certificate: Any) -> r.ErasureRecord:
+    def judged(
+        self, report: m.ErasureReport, *, also_sent: Sequence[r.HandoverRecord] = (), **certificate: Any
+    ) -> r.ErasureRecord:
         cycle = CYCLE_OF_FORTY
         return verify_erasure(
             cycle[r.CompositionRecord],
@@ -215,6 +235,7 @@ class TestErasure:
             cycle[r.DeliveryConfirmationRecord],
             report,
             an_erasure_certificate(cycle, report, **certificate),
+            handovers=[*also_sent, cycle[r.HandoverRecord]],
             report_sha256=sha256(report.content()),
             certificate_sha256=a_digest("certificate"),
             signed_by=CONTRACTOR,
@@ -234,15 +255,25 @@ class TestErasure:
     @pytest.mark.parametrize(
         ("held", "missing"),
         [
-            (["OPENED"], "暗号化された印字データの消去がありません"),
+            (["OPENED"], f"、暗号化された印字データ {CYCLE}-p1.csv.ageの消去がありません"),
             (["ENCRYPTED"], "、開いた印字データの消去がありません"),
-            ([], "暗号化された印字データと開いた印字データ"),
+            ([], "開いた印字データと暗号化された印字データ"),
         ],
     )
     def test_a_copy_that_is_missing_is_named(self, held: list[str], missing: str) -> None:
         copies = [an_erased_copy(getattr(self, name)) for name in held] or [an_erased_copy(a_digest("else"))]
         with pytest.raises(Refused, match=missing):
             self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies))
+
+    def test_a_package_that_was_replaced_must_be_erased_too(self) -> None:
+        first = a_file(f"{CYCLE}-p0.csv.age", b"replaced")
+        replaced = CYCLE_OF_FORTY[r.HandoverRecord].model_copy(update={"files": (first,)})
+        with pytest.raises(Refused, match=r"p0\.csv\.ageの消去がありません"):
+            self.judged(an_erasure_report(CYCLE_OF_FORTY), also_sent=[replaced])
+        copies = (an_erased_copy(digest) for digest in (first.sha256, self.ENCRYPTED, self.OPENED))
+        assert (
+            self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), also_sent=[replaced]).copies_erased == 3
+        )
 
     def test_another_number_of_notices_is_refused(self) -> None:
         with pytest.raises(Refused, match="引渡し 40件、消去 39件"):
@@ -284,7 +315,13 @@ class TestWipingStaging:
         with pytest.raises(ZeroDivisionError), vault.writing("half.csv"):
             _ = 1 // 0
         record = wipe_staging(vault, at=OPENED_AT)
-        assert {file.name for file in record.wiped} == {STAGED, FINDINGS, PRINT_FILE, TOTALS, "half.csv.partial"}
+        assert {file.name for file in record.wiped} == {
+            STAGED,
+            FINDINGS,
+            PRINT_FILE,
+            TOTALS,
+            "half.csv.partial",
+        }
         assert set(record.kept) == set(vault.names()) == {DISPATCH_INDEX, PASSPHRASE, CYCLE_KEY}
         with vault.reading(DISPATCH_INDEX) as index:
             assert index.read() == DISPATCH_INDEX.encode()
@@ -292,4 +329,3 @@ class TestWipingStaging:
     def test_wiping_twice_wipes_nothing_the_second_time(self, vault: CycleVault) -> None:
         wipe_staging(vault, at=OPENED_AT)
         assert wipe_staging(vault, at=OPENED_AT).wiped == ()
-

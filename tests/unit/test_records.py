@@ -41,7 +41,9 @@ def test_the_hidden_digest_is_the_documented_hmac() -> None:
     )
 
 
-@pytest.mark.parametrize(("broken", "allowed", "holds"), [(0, 0, True), (1, 0, False), (3, 3, True), (4, 3, False)])
+@pytest.mark.parametrize(
+    ("broken", "allowed", "holds"), [(0, 0, True), (1, 0, False), (3, 3, True), (4, 3, False)]
+)
 def test_a_rule_holds_up_to_what_is_allowed(broken: int, allowed: int, holds: bool) -> None:
     assert a_rule(broken=broken, allowed=allowed).holds is holds
 

@@ -156,9 +156,10 @@ class TestAlteration:
     def test_what_was_appended_is_noticed_by_a_reader_who_stops_at_his_own_end(
         self, vault: CycleVault, artefact: Path
     ) -> None:
+        keep(vault, STAGED, bytes(2 * CHUNK))  # whole chunks, so that no chunk is altered by what follows
         artefact.write_bytes(artefact.read_bytes() + b"\0")
-        with pytest.raises(Altered), vault.reading(STAGED) as plain:
-            assert plain.read(len(PLAIN)) == PLAIN
+        with pytest.raises(Altered, match="余分なデータ"), vault.reading(STAGED) as plain:
+            assert plain.read(2 * CHUNK) == bytes(2 * CHUNK)
 
     def test_a_renamed_artefact_is_refused(self, vault: CycleVault, artefact: Path) -> None:
         artefact.rename(artefact.with_name(PRINT_FILE))
@@ -250,9 +251,7 @@ class TestForgetting:
         assert not folder_of(tmp_path).exists()
         assert the_vault.files_left() == 0
 
-    def test_keys_go_first(
-        self, vault: CycleVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_keys_go_first(self, vault: CycleVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         keep(vault, STAGED, PLAIN)
         vault.keep_secret(PASSPHRASE, b"words")
         gone: list[str] = []

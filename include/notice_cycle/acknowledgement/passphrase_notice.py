@@ -3,6 +3,7 @@
 The ledger knows the number, never the passphrase. E-mail is not among the means.
 """
 
+import re
 from datetime import datetime
 from typing import Any, cast
 
@@ -73,6 +74,7 @@ TRACKING = Field(
 )
 QUANTITY = Field(key="quantity", title_ja="数量", help_ja="渡した通知書の部数")
 HANDED = "引き渡した"
+_TRACKING_NUMBER = re.compile(r"[0-9]{11,12}")
 
 
 class PassphraseHandover(Form):
@@ -115,8 +117,11 @@ class PassphraseHandover(Form):
                 advice="データとは別の機会に渡し、その日時を入力してください。",
             )
         tracking = answer.text(TRACKING)
-        if means == "簡易書留" and not tracking.replace("-", "").isdecimal():
-            raise Refused("簡易書留の追跡番号がありません。", advice="引受番号を数字で入力してください。")
+        if means == "簡易書留" and not _TRACKING_NUMBER.fullmatch(tracking.replace("-", "")):
+            raise Refused(
+                "簡易書留の追跡番号がないか、11桁または12桁の数字ではありません。",
+                advice="受領証の引受番号を半角数字で入力してください。",
+            )
         if answer.count(QUANTITY) != 1:
             raise Refused("通知書の数量は1部です。", advice="渡した部数を確認してください。")
         return PassphraseHandoverRecord(

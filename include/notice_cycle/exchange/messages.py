@@ -49,7 +49,10 @@ class Message(Frozen):
             raise Refused("届出が大きすぎます（上限1MiB）。", advice=_ASK_AGAIN)
         try:
             json.loads(
-                content.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float
+                content.decode("utf-8"),
+                object_pairs_hook=_unique,
+                parse_float=_no_float,
+                parse_constant=_no_float,
             )
             return cls.model_validate_json(content, strict=True)  # strict: "12" and true are no counts
         except ValidationError as wrong:
@@ -181,7 +184,7 @@ def _where(wrong: ValidationError) -> str:
 
 @cache
 def _field_names() -> frozenset[str]:
-    models = (*MESSAGES.values(), Quantities, PrintLogLine, Lot, ErasedCopy)
+    models: tuple[type[Frozen], ...] = (*MESSAGES.values(), Quantities, PrintLogLine, Lot, ErasedCopy)
     return frozenset(name for model in models for name in model.model_fields)
 
 

@@ -34,9 +34,20 @@ class ValidationConfirmation(Form):
             ("普通徴収額の合計", f"{extraction.ordinary_total.label_ja}（統制票と一致）"),
             (
                 "徴収方法別",
-                "、".join(f"{_METHODS[m]} {n:,}人" for m, n in validation.persons_by_method.items()),
+                "、".join(
+                    f"{label} {validation.persons_by_method.get(method, 0):,}人"
+                    for method, label in _METHODS.items()
+                ),
             ),
-            ("所得段階別", "、".join(f"第{s}段階 {n:,}" for s, n in validation.persons_by_stage.items())),
+            (
+                "所得段階別",
+                "、".join(
+                    f"第{stage}段階 {n:,}"
+                    for stage, n in sorted(
+                        validation.persons_by_stage.items(), key=lambda counted: int(counted[0])
+                    )
+                ),
+            ),
             (
                 "規則",
                 f"{len(validation.rules)}件を判定、該当あり {len(found)}件、うちエラー {validation.errors}件",

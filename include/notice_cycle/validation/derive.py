@@ -53,7 +53,9 @@ def with_derived_columns(
 def _without_gaps(rows: pd.DataFrame) -> pd.DataFrame:
     """Empty texts and zeros for nulls: Great Expectations passes over a null, and a rule must not."""
     gaps = {
-        name: column.fillna("") if isinstance(column.dtype, pd.StringDtype) else column.fillna(0).astype("int64")
+        str(name): column.fillna("")
+        if isinstance(column.dtype, pd.StringDtype)
+        else column.fillna(0).astype("int64")
         for name, column in rows.items()
         if column.isna().any()
         and (isinstance(column.dtype, pd.StringDtype) or pd.api.types.is_numeric_dtype(column))
@@ -77,7 +79,9 @@ def _printable(rows: pd.DataFrame) -> pd.Series:
     ok = pd.Series(True, index=rows.index)
     for column in _PRINTED:
         text = "".join(rows[column])
-        odd = set(windows31j.unprintable(text)) | {c for c in "\r\n" if c in text}  # line ends belong between rows
+        odd = set(windows31j.unprintable(text)) | {
+            c for c in "\r\n" if c in text
+        }  # line ends belong between rows
         if odd:
             ok &= ~rows[column].map(lambda text, odd=odd: not odd.isdisjoint(text))
     return ok

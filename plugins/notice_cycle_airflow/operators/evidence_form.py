@@ -48,7 +48,7 @@ class EvidenceForm(HITLOperator):
             if standing := history.entry_of(self.form.record):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
-            notes = [f"# {self.form.title_ja}", f"**発送回** {cycle.id}"]
+            notes = [f"**発送回** {cycle.id}"]
             if cycle.opening.synthetic:
                 notes.append("**架空データ**（実在の人のデータではありません）")
             if self._refusal:
@@ -107,5 +107,10 @@ def _param(field: Field) -> Param:
     # Airflow 3.3 fails a task whose params are not valid before anyone has answered: every field may be null.
     schema: dict[str, Any] = {"type": ["null", "string"], "minLength": 1, "title": field.title_ja}
     if field.choices:
-        schema = {"type": ["null", "string"], "enum": [*field.choices, None], "title": field.title_ja}
+        schema = {
+            "type": ["null", "string"],
+            "enum": [*field.choices, None],
+            "values_display": {"null": "（選んでください）"},
+            "title": field.title_ja,
+        }
     return Param(None, description=field.help_ja or None, **schema)

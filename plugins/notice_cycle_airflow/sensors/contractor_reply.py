@@ -13,6 +13,7 @@ from airflow.sdk import BaseSensorOperator
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
+from notice_cycle.handover.lgwan import Destination, check_destination
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import EncryptionRecord, Record, ReplyReceived, ReplyRefused
 from notice_cycle.settings import Settings
@@ -59,7 +60,9 @@ class ContractorReplySensor(BaseSensorOperator):
 
         party, package = cycle.configuration.party, history.latest(EncryptionRecord).package
         missing = []
-        async with LgwanHook(sftp_conn_id=party.connection).folder(f"/to_ward/{package}") as folder:
+        hook = LgwanHook(sftp_conn_id=party.connection)
+        check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
+        async with hook.folder(f"/to_ward/{package}") as folder:
             for kind in self.kinds:
                 content = await folder.read(kind.file_name(), max_bytes=MAX_MESSAGE_BYTES)
                 signature = await folder.read(f"{kind.file_name()}.sig", max_bytes=_MAX_SIGNATURE_BYTES)

@@ -80,7 +80,9 @@ def test_the_record_names_the_staged_bytes(core_system: str, vault: CycleVault) 
 
 
 def test_only_whitelisted_columns_are_read(core_system: str, vault: CycleVault) -> None:
-    record = extracted(core_system, vault, notice=a_notice(items=("notice_no", "annual_yen", "ordinary_total_yen")))
+    record = extracted(
+        core_system, vault, notice=a_notice(items=("notice_no", "annual_yen", "ordinary_total_yen"))
+    )
     assert staged(vault).schema.names == ["notice_no", "annual_yen", "ordinary_total_yen"]
     assert record.columns == ("notice_no", "annual_yen", "ordinary_total_yen")
     with vault.reading(STAGED) as source:
@@ -109,7 +111,10 @@ def test_what_the_core_system_must_keep_is_not_in_the_artefact(core_system: str,
             f"UPDATE kaigo.control_total SET instalment_total_yen = instalment_total_yen + 1 WHERE batch_no = '{ANNUAL}'",
             "普通徴収額の合計",
         ),
-        (f"DELETE FROM kaigo.assessment WHERE notice_no = '{CANARY.notice_no}'", "人数・決定年額の合計・普通徴収額の合計"),
+        (
+            f"DELETE FROM kaigo.assessment WHERE notice_no = '{CANARY.notice_no}'",
+            "人数・決定年額の合計・普通徴収額の合計",
+        ),
     ],
 )
 def test_a_difference_from_the_control_totals_leaves_no_artefact(
@@ -141,15 +146,21 @@ def test_an_unknown_batch_is_refused_by_its_number(core_system: str, vault: Cycl
     assert not vault.has(STAGED)
 
 
-@pytest.mark.parametrize("batch", ["", "a b", "x'; DROP TABLE kaigo.household; --", "２０２６", "a" * 41, "2026\n"])
-def test_a_batch_number_of_other_characters_never_reaches_the_database(tmp_path: Path, batch: str, vault: CycleVault) -> None:
+@pytest.mark.parametrize(
+    "batch", ["", "a b", "x'; DROP TABLE kaigo.household; --", "２０２６", "a" * 41, "2026\n"]
+)
+def test_a_batch_number_of_other_characters_never_reaches_the_database(
+    tmp_path: Path, batch: str, vault: CycleVault
+) -> None:
     nowhere = make_conninfo(host=str(tmp_path), dbname="x")
     with pytest.raises(Refused, match="半角英数字とハイフンだけ"):
         extracted(nowhere, vault, batch=batch)
 
 
 def test_a_column_that_the_core_system_does_not_offer_is_told(core_system: str, vault: CycleVault) -> None:
-    with pytest.raises(Refused, match=r"export\.premium_notice_ordinary から、登録した項目を読み取れません") as caught:
+    with pytest.raises(
+        Refused, match=r"export\.premium_notice_ordinary から、登録した項目を読み取れません"
+    ) as caught:
         extracted(core_system, vault, notice=a_notice(items=(*NOTICE.items, "telephone")))
     assert "items" in caught.value.advice
     assert not vault.has(STAGED)
@@ -163,7 +174,9 @@ def test_a_relation_that_may_not_be_read_is_told(core_system: str, vault: CycleV
 
 
 @pytest.mark.parametrize("control", ["kaigo.control_total", "export.unknown"])
-def test_control_totals_that_may_not_be_read_are_told(core_system: str, vault: CycleVault, control: str) -> None:
+def test_control_totals_that_may_not_be_read_are_told(
+    core_system: str, vault: CycleVault, control: str
+) -> None:
     source = Source(connection="core_system", relation=NOTICE.source.relation, control=control)
     with pytest.raises(Refused, match=f"{control} から、統制票を読み取れません"):
         extracted(core_system, vault, notice=a_notice(source=source))

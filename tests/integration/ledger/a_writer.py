@@ -2,12 +2,10 @@
 
 import sys
 import time
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parents[3] / "include")]
+from tests.builders import CYCLE, TASK, an_event
 
 from notice_cycle.ledger.store import Ledger
-from tests.builders import CYCLE, TASK, an_event
 
 match sys.argv[1:]:
     case ["note", dsn, number, times]:

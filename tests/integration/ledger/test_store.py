@@ -38,7 +38,16 @@ from notice_cycle.values import sha256
 
 ROOT = Path(__file__).parents[3]
 COLUMNS = ("seq", "cycle", "kind", "follows", "body", "digest")
-A_WRITER = ROOT / "tests" / "integration" / "ledger" / "a_writer.py"
+
+
+def a_writer(*arguments: str) -> "subprocess.Popen[str]":
+    """A process of its own that notes entries or holds a lock."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.ledger.a_writer", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "include")])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -73,10 +82,14 @@ class TestVerification:
     ) -> int | None:
         """One character of a stored value replaced by another, verified, and put back."""
         with psycopg.connect(database.superuser) as connection:
-            row = connection.execute(f"SELECT {column} FROM ledger.entry WHERE seq = {seq}".encode()).fetchone()
+            row = connection.execute(
+                f"SELECT {column} FROM ledger.entry WHERE seq = {seq}".encode()
+            ).fetchone()
         assert row
         value = row[0]
-        changed = "x" if value is None else value[: position - 1] + _other(value[position - 1]) + value[position:]
+        changed = (
+            "x" if value is None else value[: position - 1] + _other(value[position - 1]) + value[position:]
+        )
         self._store(database, seq, column, changed)
         verdict = database.ledger.verify()
         self._store(database, seq, column, value)
@@ -182,7 +195,7 @@ class TestGuards:
         with psycopg.connect(ledger_database.superuser) as connection:
             connection.execute(f"SET session_replication_role = {replication_role}".encode())
             connection.execute(f"SET ROLE {role}".encode())
-            with pytest.raises(psycopg.Error, match="証跡台帳は追記専用です|連鎖に合わない"):
+            with pytest.raises(psycopg.Error, match=r"証跡台帳は追記専用です|連鎖に合わない"):
                 connection.execute(change.encode())
         assert ledger_database.ledger.verify().holds
 
@@ -218,7 +231,9 @@ class TestGuards:
     def test_the_writer_hands_no_rights_on(self, ledger_database: LedgerDatabase) -> None:
         with psycopg.connect(ledger_database.writer) as connection:
             connection.execute("GRANT ALL ON ledger.entry TO auditor")  # PostgreSQL only warns
-            row = connection.execute("SELECT has_table_privilege('auditor', 'ledger.entry', 'INSERT')").fetchone()
+            row = connection.execute(
+                "SELECT has_table_privilege('auditor', 'ledger.entry', 'INSERT')"
+            ).fetchone()
         assert row == (False,)
 
     def test_the_reader_reads_and_does_not_write(self, ledger_database: LedgerDatabase) -> None:
@@ -310,14 +325,15 @@ class TestManyWriters:
     def test_eight_processes_and_threads_leave_one_unbroken_chain(
         self, ledger_database: LedgerDatabase
     ) -> None:
-        processes = [
-            subprocess.Popen([sys.executable, A_WRITER, "note", ledger_database.writer, str(number), "40"])
-            for number in range(3)
-        ]
+        processes = [a_writer("note", ledger_database.writer, str(number), "40") for number in range(3)]
         ledger = ledger_database.ledger
         with ThreadPoolExecutor(5) as threads:
-            list(threads.map(lambda n: [ledger.note(CYCLE, an_event(n), TASK) for _ in range(40)], range(3, 8)))
-        assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+            list(
+                threads.map(lambda n: [ledger.note(CYCLE, an_event(n), TASK) for _ in range(40)], range(3, 8))
+            )
+        for process in processes:
+            process.communicate(timeout=60)
+        assert [process.returncode for process in processes] == [0, 0, 0]
         verdict = ledger.verify()
         assert (verdict.holds, verdict.entries) == (True, 1 + 8 * 40)
         forms = [fact.form for fact in ledger.history(CYCLE).facts(r.AnswerRefused)]
@@ -328,7 +344,9 @@ class TestManyWriters:
     ) -> None:
         ledger = ledger_database.ledger
         with ThreadPoolExecutor(8) as threads:
-            entries = list(threads.map(lambda _: ledger.enter(CYCLE, an_opening(), TASK, after=None), range(8)))
+            entries = list(
+                threads.map(lambda _: ledger.enter(CYCLE, an_opening(), TASK, after=None), range(8))
+            )
         assert len({entry.digest for entry in entries}) == 1
         assert len(ledger.history(CYCLE).entries) == 1
 
@@ -402,7 +420,7 @@ class TestEntering:
     def test_a_record_without_its_predecessor_is_refused(self, ledger: Ledger) -> None:
         cycle = a_cycle()
         cycle.up_to(r.ExtractionRecord).entered_in(ledger)
-        with pytest.raises(Refused, match="検証確認.*有効ではありません"):
+        with pytest.raises(Refused, match=r"検証確認.*有効ではありません"):
             ledger.enter(CYCLE, cycle[r.CompositionRecord], TASK, after=r.ValidationConfirmationRecord)
 
     @pytest.mark.parametrize("what", list(DecisionKind))
@@ -553,11 +571,7 @@ class TestLock:
             pass
 
     def test_the_lock_falls_with_its_process(self, ledger_database: LedgerDatabase) -> None:
-        holder = subprocess.Popen(
-            [sys.executable, A_WRITER, "hold", ledger_database.writer, CYCLE, "handover"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        holder = a_writer("hold", ledger_database.writer, CYCLE, "handover")
         assert holder.stdout
         try:
             assert holder.stdout.readline() == "held\n"

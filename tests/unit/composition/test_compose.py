@@ -100,7 +100,11 @@ def laid_out(**items: str) -> Configuration:
 
 def test_the_bytes_of_a_small_print_file(vault: CycleVault) -> None:
     configuration = laid_out(
-        データ区分="data_kind", 氏名="insured_name", 生年月日="birth_date", 方書="address_detail", 年額="annual_yen"
+        データ区分="data_kind",
+        氏名="insured_name",
+        生年月日="birth_date",
+        方書="address_detail",
+        年額="annual_yen",
     )
     composed(vault, a_notice(1), configuration=configuration)
     assert printed(vault) == (
@@ -153,7 +157,9 @@ def test_a_character_that_cannot_be_printed_leaves_no_print_file(vault: CycleVau
 
 def test_quantities_and_total_are_counted(vault: CycleVault) -> None:
     sharing = {"recipient_id": "9", "share_envelope": True}
-    record = composed(vault, *(a_notice(n) for n in range(1, 11)), a_notice(11, **sharing), a_notice(12, **sharing))
+    record = composed(
+        vault, *(a_notice(n) for n in range(1, 11)), a_notice(11, **sharing), a_notice(12, **sharing)
+    )
     assert record.quantities.model_dump() == {"persons": 12, "notices": 12, "envelopes": 11, "sheets": 12}
     assert record.ordinary_total.yen == 12 * 72_600
     with vault.reading(TOTALS) as totals:
@@ -186,7 +192,9 @@ def test_the_record_names_the_print_files_bytes(vault: CycleVault) -> None:
     [{"rows": 3}, {"ordinary_total": AmountTotal.of(1, persons=2, key=SMALL_TOTAL_KEY)}],
     ids=["rows", "total"],
 )
-def test_another_count_or_total_than_the_extraction_is_refused(vault: CycleVault, changes: dict[str, Any]) -> None:
+def test_another_count_or_total_than_the_extraction_is_refused(
+    vault: CycleVault, changes: dict[str, Any]
+) -> None:
     with pytest.raises(Altered, match="件数または合計額"):
         composed(vault, a_notice(1), a_notice(2), **changes)
     assert not vault.has(PRINT_FILE)

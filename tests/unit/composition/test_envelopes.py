@@ -36,7 +36,12 @@ def envelopes(frame: pd.DataFrame) -> list[list[str]]:
     return [[no.lstrip("0") for no in group["notice_no"]] for _, group in frame.groupby("envelope_no")]
 
 
-FACILITY = {"recipient_id": "9", "share_envelope": True, "recipient_name": "架空苑", "recipient_suffix": "御中"}
+FACILITY = {
+    "recipient_id": "9",
+    "share_envelope": True,
+    "recipient_name": "架空苑",
+    "recipient_suffix": "御中",
+}
 
 
 def test_same_name_and_same_address_are_not_the_same_person() -> None:

@@ -51,7 +51,9 @@ class TestAdmission:
             with pytest.raises(Refused):
                 admitted(signature=_flipped(SIGNATURE, place))
 
-    @pytest.mark.parametrize("signature", [b"", b"-----BEGIN SSH SIGNATURE-----\n", b"\xff" * 300, b"x" * 5_000])
+    @pytest.mark.parametrize(
+        "signature", [b"", b"-----BEGIN SSH SIGNATURE-----\n", b"\xff" * 300, b"x" * 5_000]
+    )
     def test_what_is_no_signature_is_refused(self, signature: bytes) -> None:
         with pytest.raises(Altered):
             admitted(signature=signature)
@@ -166,7 +168,9 @@ class TestQuarantine:
         assert len(names) == 2
         assert len(_files(tmp_path)) == 4
 
-    def test_a_message_moved_away_is_whole_in_quarantine_and_gone_from_the_inbox(self, tmp_path: Path) -> None:
+    def test_a_message_moved_away_is_whole_in_quarantine_and_gone_from_the_inbox(
+        self, tmp_path: Path
+    ) -> None:
         other = a_content_receipt(a_cycle())
         door.store(tmp_path, CYCLE, RECEIPT, CONTENT, SIGNATURE)
         door.store(tmp_path, CYCLE, other, other.content(), FIRM.signs(other.content()))
@@ -177,7 +181,9 @@ class TestQuarantine:
             f"{CYCLE}/content-receipt.json": other.content(),
             f"{CYCLE}/content-receipt.json.sig": FIRM.signs(other.content()),
         }
-        assert name == door.quarantine_name("receipt.json", CONTENT, SIGNATURE)  # so that it is never taken again
+        assert name == door.quarantine_name(
+            "receipt.json", CONTENT, SIGNATURE
+        )  # so that it is never taken again
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -93,10 +93,14 @@ HOSTILE: dict[str, bytes] = {
     "UTF-16": ALL["content-receipt"].content().decode().encode("utf-16"),
     "deep nesting of lists": b"[" * 200_000 + b"]" * 200_000,
     "deep nesting of objects": b'{"a":' * 150_000 + b"1" + b"}" * 150_000,
-    "deep nesting in a field": changed(lambda s: s).replace(b'"opened_by"', b'"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"opened_by"'),
+    "deep nesting in a field": changed(lambda s: s).replace(
+        b'"opened_by"', b'"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"opened_by"'
+    ),
     "an enormous number": changed(lambda s: s).replace(b'"persons": 40', b'"persons": ' + b"9" * 100_000),
     "a duplicate key": changed(lambda s: s).replace(b'"persons": 40', b'"persons": 40, "persons": 41'),
-    "a duplicate key of equal value": changed(lambda s: s).replace(b'"persons": 40', b'"persons": 40, "persons": 40'),
+    "a duplicate key of equal value": changed(lambda s: s).replace(
+        b'"persons": 40', b'"persons": 40, "persons": 40'
+    ),
     "a duplicate key, spelled otherwise": changed(lambda s: s).replace(
         b'"persons": 40', b'"persons": 40, "p\\u0065rsons": 40'
     ),
@@ -123,19 +127,51 @@ def test_the_size_is_limited_to_one_mebibyte() -> None:
 
 
 WRONG: dict[str, tuple[str, Change, str]] = {
-    "a count as text": ("content-receipt", lambda s: s.update(unreadable_characters="0"), "unreadable_characters"),
-    "a count as truth": ("content-receipt", lambda s: s.update(unreadable_characters=False), "unreadable_characters"),
-    "a negative count": ("content-receipt", lambda s: s.update(unreadable_characters=-1), "unreadable_characters"),
-    "a count beyond reason": ("content-receipt", lambda s: s.update(unreadable_characters=10**9), "unreadable_characters"),
-    "a quantity as text": ("content-receipt", lambda s: s["quantities"].update(sheets="40"), "quantities.sheets"),
-    "an unknown quantity": ("content-receipt", lambda s: s["quantities"].update(boxes=1), "quantities.（知らない名前）"),
-    "an amount as text": ("content-receipt", lambda s: s.update(ordinary_total_yen="1"), "ordinary_total_yen"),
+    "a count as text": (
+        "content-receipt",
+        lambda s: s.update(unreadable_characters="0"),
+        "unreadable_characters",
+    ),
+    "a count as truth": (
+        "content-receipt",
+        lambda s: s.update(unreadable_characters=False),
+        "unreadable_characters",
+    ),
+    "a negative count": (
+        "content-receipt",
+        lambda s: s.update(unreadable_characters=-1),
+        "unreadable_characters",
+    ),
+    "a count beyond reason": (
+        "content-receipt",
+        lambda s: s.update(unreadable_characters=10**9),
+        "unreadable_characters",
+    ),
+    "a quantity as text": (
+        "content-receipt",
+        lambda s: s["quantities"].update(sheets="40"),
+        "quantities.sheets",
+    ),
+    "an unknown quantity": (
+        "content-receipt",
+        lambda s: s["quantities"].update(boxes=1),
+        "quantities.（知らない名前）",
+    ),
+    "an amount as text": (
+        "content-receipt",
+        lambda s: s.update(ordinary_total_yen="1"),
+        "ordinary_total_yen",
+    ),
     "null": ("content-receipt", lambda s: s.update(opened_by=None), "opened_by"),
     "an empty name": ("content-receipt", lambda s: s.update(opened_by=""), "opened_by"),
     "a long name": ("content-receipt", lambda s: s.update(opened_by="あ" * 201), "opened_by"),
     "a line end in a name": ("content-receipt", lambda s: s.update(opened_by="a\nb"), "opened_by"),
     "an escape in a name": ("content-receipt", lambda s: s.update(opened_by="a\x1b[31m"), "opened_by"),
-    "a time without zone": ("content-receipt", lambda s: s.update(opened_at="2026-07-01T10:00:00"), "opened_at"),
+    "a time without zone": (
+        "content-receipt",
+        lambda s: s.update(opened_at="2026-07-01T10:00:00"),
+        "opened_at",
+    ),
     "a time as number": ("content-receipt", lambda s: s.update(opened_at=1_780_000_000), "opened_at"),
     "no time": ("content-receipt", lambda s: s.update(opened_at="yesterday"), "opened_at"),
     "an upper-case digest": (
@@ -152,10 +188,22 @@ WRONG: dict[str, tuple[str, Change, str]] = {
     "no cycle id": ("receipt", lambda s: s.update(cycle="2026"), "cycle"),
     "a cycle id that climbs": ("receipt", lambda s: s.update(cycle="../" + s["cycle"]), "cycle"),
     "files as list": ("receipt", lambda s: s.update(files=[]), "files"),
-    "a path-like name": ("receipt", lambda s: s["files"].update({"../x": "0" * 64}), "files.（知らない名前）"),
-    "an absolute name": ("receipt", lambda s: s["files"].update({"/etc/x": "0" * 64}), "files.（知らない名前）"),
+    "a path-like name": (
+        "receipt",
+        lambda s: s["files"].update({"../x": "0" * 64}),
+        "files.（知らない名前）",
+    ),
+    "an absolute name": (
+        "receipt",
+        lambda s: s["files"].update({"/etc/x": "0" * 64}),
+        "files.（知らない名前）",
+    ),
     "a hidden name": ("receipt", lambda s: s["files"].update({".x": "0" * 64}), "files.（知らない名前）"),
-    "a name with a backslash": ("receipt", lambda s: s["files"].update({"a\\b": "0" * 64}), "files.（知らない名前）"),
+    "a name with a backslash": (
+        "receipt",
+        lambda s: s["files"].update({"a\\b": "0" * 64}),
+        "files.（知らない名前）",
+    ),
     "an empty file name": ("receipt", lambda s: s["files"].update({"": "0" * 64}), "files.（知らない名前）"),
     "a path-like print file": (
         "print-log",
@@ -171,7 +219,11 @@ WRONG: dict[str, tuple[str, Change, str]] = {
         "lots",
     ),
     "no copy": ("erasure-report", lambda s: s.update(copies=[]), "copies"),
-    "an unknown method": ("erasure-report", lambda s: s["copies"][1].update(method="delete"), "copies.1.method"),
+    "an unknown method": (
+        "erasure-report",
+        lambda s: s["copies"][1].update(method="delete"),
+        "copies.1.method",
+    ),
 }
 
 
@@ -191,5 +243,7 @@ def test_what_a_contractor_writes_is_never_repeated() -> None:
             lambda said, hers=hers: said["quantities"].update({hers: hers}),
         ):
             assert hers not in str(refused(changed(change)))
-        told = refused(changed(lambda said, hers=hers: said["files"].update({hers + "/": hers}), "receipt"), "receipt")
+        told = refused(
+            changed(lambda said, hers=hers: said["files"].update({hers + "/": hers}), "receipt"), "receipt"
+        )
         assert hers not in str(told)

@@ -80,9 +80,7 @@ def test_an_entry_read_back_is_the_entry_written(data: dict[str, Any]) -> None:
     assert Entry.from_text(entry.text()) == entry
 
 
-@pytest.mark.parametrize(
-    "value", [1.0, [1, 2.5], {"a": {"b": (0.1,)}}, float("nan"), float("inf")], ids=repr
-)
+@pytest.mark.parametrize("value", [1.0, [1, 2.5], {"a": {"b": (0.1,)}}, float("nan"), float("inf")], ids=repr)
 def test_a_float_never_enters_canonical_json(value: Any) -> None:
     with pytest.raises(TypeError):
         canonical(value)

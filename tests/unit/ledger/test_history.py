@@ -37,7 +37,7 @@ def test_a_decision_takes_a_record_and_all_that_follow_it_and_nothing_else(
 def test_a_superseded_record_is_refused_with_its_japanese_name() -> None:
     history = superseding(r.CompositionRecord, DecisionKind.REDO)
     assert history.find(r.CompositionRecord) is None
-    with pytest.raises(Refused, match="印字データ作成.*有効ではありません") as caught:
+    with pytest.raises(Refused, match=r"印字データ作成.*有効ではありません") as caught:
         history.latest(r.CompositionRecord)
     assert "再実行" in caught.value.advice
 
@@ -83,4 +83,6 @@ def test_each_record_follows_the_one_before_it() -> None:
 def test_the_builder_gives_a_cycle_whose_records_the_product_accepts() -> None:
     cycle: ACycle = a_cycle()
     assert cycle.id == CYCLE
-    assert all(type(record).model_validate(record.model_dump(mode="json")) == record for record in cycle.records)
+    assert all(
+        type(record).model_validate(record.model_dump(mode="json")) == record for record in cycle.records
+    )
