@@ -48,7 +48,7 @@ class EvidenceForm(HITLOperator):
             if standing := history.entry_of(self.form.record):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
-            notes = [f"**発送回** {cycle.id}"]
+            notes = [f"**発送回** {cycle.id}　**回答する人** {self.form.role}"]
             if cycle.opening.synthetic:
                 notes.append("**架空データ**（実在の人のデータではありません）")
             if self._refusal:

@@ -1,0 +1,47 @@
+"""Run as a process of its own: loads the dags folder as Airflow does and prints what it found as JSON."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from airflow.dag_processing.dagbag import DagBag
+
+started = time.monotonic()
+bag = DagBag(dag_folder=sys.argv[1], collect_dags=True)
+facts = {
+    "import_errors": {Path(file).name: error for file, error in bag.import_errors.items()},
+    "seconds_by_file": {stat.file: stat.duration.total_seconds() for stat in bag.dagbag_stats},
+    "dags": {
+        dag_id: {
+            "display_name": dag.dag_display_name,
+            "tags": sorted(dag.tags),
+            "max_active_runs": dag.max_active_runs,
+            "dagrun_timeout": dag.dagrun_timeout is not None,
+            "catchup": dag.catchup,
+            "schedule": dag.timetable.summary
+            if hasattr(dag.timetable, "summary")
+            else type(dag.timetable).__name__,
+            "doc": dag.doc_md,
+            "tasks": [
+                {
+                    "id": task.task_id,
+                    "name": task.task_display_name,
+                    "upstream": sorted(task.upstream_task_ids),
+                    "operator": type(task).__name__,
+                    "queue": task.queue,
+                    "pool": task.pool,
+                    "retries": task.retries,
+                    "mode": getattr(task, "mode", None),
+                    "timeout": getattr(task, "timeout", None),
+                    "defaults": getattr(task, "defaults", None),
+                    "response_timeout": getattr(task, "response_timeout", None) is not None,
+                    "tells": bool(task.on_failure_callback),
+                }
+                for task in dag.topological_sort()
+            ],
+        }
+        for dag_id, dag in bag.dags.items()
+    },
+}
+print("FACTS " + json.dumps(facts, ensure_ascii=False, default=str))

@@ -1,0 +1,152 @@
+"""The DAGs as Airflow loads them: structure, names, and what a mistake in the catalogue does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notice_cycle.stage import STAGES
+
+ROOT = Path(__file__).parents[2]
+NOTICE = "premium_notice_ordinary"
+
+# Task ids are frozen while cycles are open: a renamed task would lose the answer that stands under its old name.
+PICTURE = Path(__file__).with_name("structure.txt").read_text().split()
+
+
+@cache
+def loaded(config: Path | None = None) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {
+        "AIRFLOW_HOME": str(ROOT / "var" / "test-airflow-home"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("include", "plugins", "dags")),
+    }
+    if config:
+        environment["NOTICE_CYCLE_CONFIG"] = str(config)
+    script = Path(__file__).with_name("dag_facts.py")
+    run = subprocess.run(
+        [sys.executable, script, ROOT / "dags"],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    line = next((line for line in run.stdout.splitlines() if line.startswith("FACTS ")), None)
+    assert line, run.stdout[-2000:] + run.stderr[-2000:]
+    return json.loads(line.removeprefix("FACTS "))
+
+
+def tasks() -> list[dict[str, Any]]:
+    return loaded()["dags"][NOTICE]["tasks"]
+
+
+def test_everything_imports() -> None:
+    assert loaded()["import_errors"] == {}
+    assert set(loaded()["dags"]) == {NOTICE, "cycle_decision"}
+
+
+def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = loaded()["seconds_by_file"]
+    with capsys.disabled():
+        print(f"\nparse times: {seconds}")
+    assert (
+        max(seconds.values()) < 3
+    )  # generous: the figure is printed, a busy machine must not fail the build
+
+
+def test_the_tasks_are_the_ones_that_open_runs_know() -> None:
+    assert [task["id"] for task in tasks()] == PICTURE
+    assert len(PICTURE) <= 40
+
+
+def test_the_process_is_one_chain() -> None:
+    for before, task in zip(PICTURE, tasks()[1:], strict=False):
+        assert task["upstream"] == [before]
+
+
+def test_stages_are_the_ten_stages_in_order() -> None:
+    groups = list(dict.fromkeys(task["id"].split(".")[0] for task in tasks()))
+    assert groups == [stage.id for stage in STAGES]
+    assert len(groups) == 10
+
+
+def test_every_task_has_a_japanese_name_and_tells_when_it_fails() -> None:
+    for task in tasks():
+        assert not task["name"].isascii(), task["id"]
+        assert task["tells"], task["id"]
+
+
+def test_forms_have_no_default_and_no_time_out() -> None:
+    forms = [task for task in tasks() if task["operator"] == "EvidenceForm"]
+    assert len(forms) == 5
+    assert [form for form in forms if form["defaults"] or form["response_timeout"]] == []
+
+
+def test_sensors_wait_a_year_without_a_slot() -> None:
+    sensors = [task for task in tasks() if task["operator"] == "ContractorReplySensor"]
+    assert len(sensors) == 4
+    for sensor in sensors:
+        assert (sensor["mode"], sensor["queue"], sensor["pool"]) == ("reschedule", "lgwan", "lgwan")
+        assert sensor["timeout"] >= 365 * 24 * 3600
+
+
+def test_only_the_lgwan_queue_talks_to_the_contractor() -> None:
+    on_the_line = {task["id"] for task in tasks() if task["queue"] == "lgwan"}
+    waits = {task["id"] for task in tasks() if ".wait_for_" in task["id"]}
+    assert on_the_line == waits | {"handover.send"}
+
+
+def test_the_dag_reads_as_its_users_know_it() -> None:
+    dag = loaded()["dags"][NOTICE]
+    assert dag["display_name"] == "納入通知書・普通徴収"
+    assert dag["max_active_runs"] == 16
+    assert not dag["dagrun_timeout"]
+    assert not dag["catchup"]
+    assert dag["schedule"] == "毎年7月の最初の開庁日 9:00"
+    assert "被保険者番号や氏名は入力しないでください" in dag["doc"]
+
+
+@pytest.fixture(scope="module")
+def broken_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second notice that is sound, and the first one broken at a key."""
+    config = tmp_path_factory.mktemp("catalogue") / "config"
+    shutil.copytree(ROOT / "include" / "config", config)
+    first = config / "notices" / f"{NOTICE}.yaml"
+    (config / "notices" / "second_notice.yaml").write_text(first.read_text().replace("普通徴収", "見本"))
+    first.write_text(first.read_text().replace("layout:", "layuot:"))
+    return config
+
+
+def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy(
+    broken_catalogue: Path,
+) -> None:
+    errors = loaded(broken_catalogue)["import_errors"]
+    assert list(errors) == ["catalogue_check.py"]
+    assert f"{NOTICE}.yaml" in errors["catalogue_check.py"]
+    assert "layuot" in errors["catalogue_check.py"] or "layout" in errors["catalogue_check.py"]
+    assert "second_notice" not in errors["catalogue_check.py"]
+
+
+def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
+    dags = loaded(broken_catalogue)["dags"]
+    assert set(dags) == {NOTICE, "second_notice", "cycle_decision"}
+    assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
+    assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
+
+
+def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path) -> None:
+    config = broken_catalogue.parent / "unreadable"
+    shutil.copytree(broken_catalogue, config)
+    (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
+    assert set(loaded(config)["dags"]) == {NOTICE, "second_notice", "cycle_decision"}
+    assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]
