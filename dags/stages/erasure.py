@@ -17,6 +17,7 @@ def erasure() -> None:
         from notice_cycle.erasure.verify import verify_erasure
         from notice_cycle.records import (
             CompositionRecord,
+            ContentReceiptRecord,
             DeliveryConfirmationRecord,
             EncryptionRecord,
             HandoverRecord,
@@ -37,6 +38,7 @@ def erasure() -> None:
                         report,
                         certificate,
                         handovers=history.ever(HandoverRecord),
+                        opened=history.ever(ContentReceiptRecord),
                         report_sha256=report_digest,
                         certificate_sha256=certificate_digest,
                         signed_by=cycle.configuration.party.signer,

@@ -377,6 +377,10 @@ class PackageWork:
             if replaced := earlier.manifest_if_held():
                 place = f"差し替え前のパッケージ{number}"
                 held.append((place, replaced.encrypted_file.sha256, _OVERWRITTEN, earlier.erase_all))
+                if earlier.home.has_sent(ContentReceipt):
+                    held.append(
+                        (f"{place}を開いたもの", replaced.print_file.sha256, _OVERWRITTEN, earlier.erase_all)
+                    )
         for place, digest, tool, erase in held:
             if any(copy.place == place for copy in copies):
                 continue

@@ -237,8 +237,8 @@ def main() -> None:
         demo.tell_where_to_look()
         if os.environ.get("EXIT") != "1":
             print("\nCtrl-C または別の端末での make down で終了します。", flush=True)
-            while True:
-                time.sleep(3600)
+            while ward.supervisor.records():  # until `make down` has ended them
+                time.sleep(1)
     except (NoticeCycleError, DemoFailed) as stopped:
         print(f"\n{stopped}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -243,12 +243,19 @@ PRINT_ITEMS = frozenset({"data_kind", "cycle", "envelope_no", "sheet_no", "sheet
 """Items of a print file that composition makes itself."""
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe, and a key that stands twice is a mistake instead of the last one winning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"twice: {twice}", node.start_mark)
+        return cast(dict[Any, Any], super().construct_mapping(node, deep=deep))
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both choices are safe loaders
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         raise NotConfigured(
             f"設定ファイル {path.parent.name}/{path.name} がありません。",
@@ -259,7 +266,7 @@ def _mapping(path: Path) -> dict[str, Any]:
         raise NotConfigured(
             f"{path.parent.name}/{path.name}: YAML として読めません"
             + (f"（{where.line + 1}行目付近）。" if where else "。"),
-            advice="字下げ、コロンの後の空白、引用符を確認してください。",
+            advice="字下げ、コロンの後の空白、引用符、同じキーの重複を確認してください。",
         ) from None
     if not isinstance(loaded, dict):
         raise NotConfigured(

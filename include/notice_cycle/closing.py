@@ -4,6 +4,7 @@ The cycle closes only when every record of the chain is current and the ledger's
 """
 
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,26 +12,44 @@ from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange.door import QUARANTINE
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import ClosingRecord, DestructionRecord
+from notice_cycle.records import ClosingRecord, DestructionBegun, DestructionRecord
 from notice_cycle.stage import CYCLE_RECORDS
-from notice_cycle.values import StoredFile, found_file
+from notice_cycle.values import found_file
 from notice_cycle.vault import CycleVault
 
 
-def destroy(vault: CycleVault, outbox: Path, inbox: Path, *, cycle: str, at: datetime) -> DestructionRecord:
-    """Destroys keys first, then vault, outbox and inbox of the cycle. Raises Altered when anything is left."""
-    destruction = vault.destroy()
-    folders = [outbox / cycle, inbox / cycle, inbox / QUARANTINE / cycle]
-    removed = [file for folder in folders for file in _remove(folder)]
-    left = destruction.files_left + sum(1 for folder in folders if folder.exists())
+def survey(vault: CycleVault, outbox: Path, inbox: Path, *, cycle: str) -> DestructionBegun:
+    """Everything of the cycle that is still there, to be entered before it is destroyed."""
+    in_folders = [found_file(path) for folder in _folders(outbox, inbox, cycle) for path in _files(folder)]
+    return DestructionBegun(found=(*vault.files(), *in_folders))
+
+
+def destroy(
+    vault: CycleVault,
+    outbox: Path,
+    inbox: Path,
+    begun: Sequence[DestructionBegun],
+    *,
+    cycle: str,
+    at: datetime,
+) -> DestructionRecord:
+    """Destroys keys first, then vault, outbox and inbox of the cycle; `begun` tells what there was.
+
+    Raises Altered when anything is left.
+    """
+    left = vault.destroy()
+    for folder in _folders(outbox, inbox, cycle):
+        shutil.rmtree(folder, ignore_errors=True)
+        left += len(_files(folder))
     if left:
         raise Altered(
             f"消去できないファイルが{left}件残っています。",
             advice="情報システム課で権限を確認し、再実行してください。",
         )
+    destroyed = tuple(dict.fromkeys(file for one in begun for file in one.found))
     return DestructionRecord(
-        destroyed=(*destruction.destroyed, *removed),
-        keys_destroyed=destruction.keys_destroyed,
+        destroyed=destroyed,
+        keys_destroyed=len({file.name for file in destroyed if file.name.endswith(".key")}),
         files_left=left,
         destroyed_at=at,
     )
@@ -51,9 +70,9 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
     )
 
 
-def _remove(folder: Path) -> list[StoredFile]:
-    if not folder.exists():
-        return []
-    removed = [found_file(path) for path in sorted(folder.iterdir())]
-    shutil.rmtree(folder)
-    return removed
+def _folders(outbox: Path, inbox: Path, cycle: str) -> list[Path]:
+    return [outbox / cycle, inbox / cycle, inbox / QUARANTINE / cycle]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.exists() else []

@@ -122,6 +122,11 @@ def table(rows: Sequence[tuple[str, str]], headings: tuple[str, str] = ("項目"
     return "\n".join(lines)
 
 
+def plain(text: str) -> str:
+    """A contractor's words for a form: whatever Markdown or HTML would make of them is taken out."""
+    return "".join(" " if character in "|*_`<>[]()#!~\\" else character for character in text)
+
+
 def tokyo(moment: datetime) -> str:
     """2026-07-01 09:00 as read in Tokyo."""
     return moment.astimezone(clock.TOKYO).strftime("%Y-%m-%d %H:%M")

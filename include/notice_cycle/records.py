@@ -257,6 +257,7 @@ class ContentReceiptRecord(Record):
     label_ja = "受領通知（第2段階）"
     message_sha256: Digest
     signed_by: str
+    print_file_sha256: Digest
     opened_at: datetime
     quantities: Quantities
     unreadable_characters: int
@@ -364,6 +365,13 @@ class Decision(Fact):
     stage: str
     reason_code: str
     decided_by: Person
+
+
+class DestructionBegun(Fact):
+    """What was found and is about to go: if the process dies on the way, its retry can still tell all of it."""
+
+    label_ja = "廃棄の着手"
+    found: tuple[StoredFile, ...]
 
 
 class WithdrawalCleanup(Fact):

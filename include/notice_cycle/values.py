@@ -19,7 +19,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 NoticeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,49}$")]
 """A notice's name in the catalogue, e.g. premium_notice_ordinary."""
 
-CYCLE_ID_PATTERN = r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]{2}$"
+CYCLE_ID_PATTERN = r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]{2,3}$"
 CycleId = Annotated[str, StringConstraints(pattern=CYCLE_ID_PATTERN)]
 """One dispatch: fiscal year, notice, occasion, round; e.g. 2026-premium_notice_ordinary-annual-01."""
 

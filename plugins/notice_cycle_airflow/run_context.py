@@ -106,6 +106,7 @@ class RunningCycle:
             sha256_expected=known[-1].message_sha256,
             signer=self.configuration.party.signer,
             allowed=self.allowed_signers,
+            at=clock.now(),
         )
 
     @contextmanager

@@ -2,23 +2,30 @@
 
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from embedded_ward.contractor import passphrases_on_desk
 from embedded_ward.demo import agreeing_quantities
-from embedded_ward.ward import NOTICE, EmbeddedWard
+from embedded_ward.ward import NOTICE, WARD, EmbeddedWard
 from notice_cycle import records as r
+from notice_cycle.exchange.package import MANIFEST_NAMESPACE
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.stage import CYCLE_RECORDS
+from notice_cycle.values import sha256
 from synthetic_ward.canary import CANARY
 from tests.e2e.conftest import state_of, task_logs, wait_for
 from tests.e2e.trace import files_below, tables_of, traces
+from tests.unit.contractor_kit.test_stock_tools import run, run_age
 
 pytestmark = pytest.mark.ward
 RUN = "annual-with-kills"
@@ -32,6 +39,7 @@ class Cycle:
         self.kills: list[str] = []
         self.traces_on_the_way: list[str] = []
         self.seen_where_it_belongs = False
+        self.kept = Path(tempfile.mkdtemp()) / "packages"
 
     @property
     def id(self) -> str:
@@ -89,6 +97,7 @@ def cycle(ward: EmbeddedWard) -> Iterator[Cycle]:
     ward.start_contractor()
     wait_for(lambda: cycle.has(r.PassphraseHandoverRecord), "the passphrase's hand-over")
     wait_for(lambda: list(ward.layout.contractor_home.rglob("print.csv")), "the opened package")
+    shutil.copytree(ward.layout.exchange / "to_contractor", cycle.kept)
     opened = files_below(ward.layout.contractor_home)
     cycle.seen_where_it_belongs = bool(traces([CANARY.notice_no], opened))
     cycle.traces_on_the_way = cycle.look_for_the_canary()
@@ -96,6 +105,7 @@ def cycle(ward: EmbeddedWard) -> Iterator[Cycle]:
     yield cycle
     ward.supervisor.stop("officers")
     ward.supervisor.stop("contractor")
+    shutil.rmtree(cycle.kept.parent)
 
 
 def _waits_for_lock(ward: EmbeddedWard) -> bool:
@@ -163,8 +173,6 @@ def test_the_canary_is_nowhere_else_after_the_cycle(cycle: Cycle) -> None:
 
 
 def test_no_passphrase_and_no_key_is_in_logs_mails_or_databases(cycle: Cycle) -> None:
-    from embedded_ward.contractor import passphrases_on_desk
-
     (passphrase,) = passphrases_on_desk(cycle.ward.desk, cycle.id)
     layout = cycle.ward.layout
     allowed = [layout.contractor_home, layout.secrets]
@@ -172,6 +180,23 @@ def test_no_passphrase_and_no_key_is_in_logs_mails_or_databases(cycle: Cycle) ->
     for database in ("airflow", "ledger"):
         found += traces([passphrase.reveal()], tables_of(cycle.ward.databases.uri(database, "postgres")))
     assert found == []
+
+
+@pytest.mark.skipif(
+    not shutil.which("age") or not shutil.which("ssh-keygen"), reason="age or ssh-keygen is not installed"
+)
+def test_stock_age_and_ssh_keygen_open_and_verify_the_package(cycle: Cycle, tmp_path: Path) -> None:
+    package = cycle.history.latest(r.EncryptionRecord)
+    folder = cycle.kept / package.package
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=folder)
+    signers = str(cycle.ward.layout.contractor_home / "ward_signers")
+    check = ("-Y", "verify", "-f", signers, "-I", WARD, "-n", MANIFEST_NAMESPACE, "-s", "manifest.json.sig")
+    run("ssh-keygen", *check, cwd=folder, said=(folder / "manifest.json").read_bytes())
+    (passphrase,) = passphrases_on_desk(cycle.ward.desk, cycle.id)
+    run_age(package.files[0].name, tmp_path / "print.csv", passphrase.reveal(), folder)
+    printed = cycle.history.latest(r.CompositionRecord).print_file
+    assert sha256((tmp_path / "print.csv").read_bytes()) == printed.sha256
+    assert "架空データ" in (tmp_path / "print.csv").read_bytes().decode("cp932")
 
 
 def test_every_mail_says_that_the_data_are_invented(cycle: Cycle) -> None:

@@ -130,7 +130,9 @@ class Stage:
         eventually(path.exists)
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed)
+        message = admit(
+            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        )
         return message, sha256(content)
 
     def stop(self, process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
@@ -191,7 +193,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     stage.lay_passphrase_notice_on_desk()
     contractor = stage.start_contractor()
     opened, digest = stage.admitted(ContentReceipt)
-    verify_content_receipt(
+    content_receipt = verify_content_receipt(
         package.composition,
         package.encryption,
         opened,
@@ -231,6 +233,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
         handovers=[package.handover],
+        opened=[content_receipt],
         signed_by=CONTRACTOR,
     )
     assert erasure.copies_erased == 3

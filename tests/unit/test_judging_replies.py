@@ -226,7 +226,12 @@ class TestErasure:
     OPENED = CYCLE_OF_FORTY[r.CompositionRecord].print_file.sha256
 
     def judged(
-        self, report: m.ErasureReport, *, also_sent: Sequence[r.HandoverRecord] = (), **certificate: Any
+        self,
+        report: m.ErasureReport,
+        *,
+        also_sent: Sequence[r.HandoverRecord] = (),
+        also_opened: Sequence[r.ContentReceiptRecord] = (),
+        **certificate: Any,
     ) -> r.ErasureRecord:
         cycle = CYCLE_OF_FORTY
         return verify_erasure(
@@ -236,6 +241,7 @@ class TestErasure:
             report,
             an_erasure_certificate(cycle, report, **certificate),
             handovers=[*also_sent, cycle[r.HandoverRecord]],
+            opened=[*also_opened, cycle[r.ContentReceiptRecord]],
             report_sha256=sha256(report.content()),
             certificate_sha256=a_digest("certificate"),
             signed_by=CONTRACTOR,

@@ -11,7 +11,7 @@ from notice_cycle.catalogue import Configuration
 from notice_cycle.documents import render
 from notice_cycle.encryption import passphrase
 from notice_cycle.errors import Refused
-from notice_cycle.forms import Answer, Field, Form, table, tokyo
+from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.printing import print_document
 from notice_cycle.records import (
@@ -95,7 +95,7 @@ class PassphraseHandover(Form):
             ("情報の内容", f"パスワード通知書 {notice.notice_number} 1部"),
             ("相手", str(party["name_ja"])),
             ("データの引渡し", tokyo(history.latest(HandoverRecord).sent_at)),
-            ("データの受領", f"{tokyo(receipt.received_at)} {receipt.received_by}"),
+            ("データの受領", f"{tokyo(receipt.received_at)} {plain(receipt.received_by)}"),
         ]
         return "\n".join(
             [

@@ -62,6 +62,7 @@ def verify_content_receipt(
     return ContentReceiptRecord(
         message_sha256=message_sha256,
         signed_by=signed_by,
+        print_file_sha256=receipt.print_file_sha256,
         opened_at=receipt.opened_at,
         quantities=receipt.quantities,
         unreadable_characters=receipt.unreadable_characters,

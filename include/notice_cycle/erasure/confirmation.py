@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from notice_cycle.forms import Answer, Field, Form, table, tokyo
+from notice_cycle.errors import Refused
+from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import ErasureConfirmationRecord, ErasureRecord
 
@@ -27,7 +28,7 @@ class ErasureConfirmation(Form):
         """What the contractor certified."""
         erasure = history.latest(ErasureRecord)
         facts = [
-            ("消去証明書", erasure.certificate_number),
+            ("消去証明書", plain(erasure.certificate_number)),
             ("消去した控え", f"{erasure.copies_erased:,}か所"),
             ("件数", f"{erasure.notices:,}件（引渡しと一致）"),
             ("最後の消去", tokyo(erasure.erased_at)),
@@ -37,10 +38,16 @@ class ErasureConfirmation(Form):
         )
 
     def judge(self, answer: Answer, history: CycleHistory) -> ErasureConfirmationRecord:
-        """Keeps who confirmed, how and when."""
+        """Keeps who confirmed, how and when: not before the last copy was erased."""
+        confirmed_at = answer.moment(CONFIRMED_AT)
+        if confirmed_at < history.latest(ErasureRecord).erased_at.replace(second=0, microsecond=0):
+            raise Refused(
+                "確認した日時が、委託先の消去より前です。",
+                advice="消去の後に確認し、その日時を入力してください。",
+            )
         return ErasureConfirmationRecord(
             method=cast(Any, answer.text(METHOD)),
-            confirmed_on=tokyo(answer.moment(CONFIRMED_AT)),
+            confirmed_on=tokyo(confirmed_at),
             note_number=answer.text(NOTE_NUMBER),
             entered_by=answer.by,
             entered_at=answer.at,

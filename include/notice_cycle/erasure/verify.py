@@ -6,6 +6,7 @@ from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.records import (
     CompositionRecord,
+    ContentReceiptRecord,
     DeliveryConfirmationRecord,
     EncryptionRecord,
     ErasureRecord,
@@ -23,11 +24,12 @@ def verify_erasure(
     certificate: ErasureCertificate,
     *,
     handovers: Sequence[HandoverRecord],
+    opened: Sequence[ContentReceiptRecord],
     report_sha256: str,
     certificate_sha256: str,
     signed_by: str,
 ) -> ErasureRecord:
-    """The opened file and every package that ever left (`handovers`) must be among the copies.
+    """Every package that ever left (`handovers`) and every file ever `opened` must be among the copies.
 
     Raises Refused naming what is missing.
     """
@@ -36,7 +38,7 @@ def verify_erasure(
     if certificate.report_sha256 != report_sha256:
         raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
     erased = {copy.file_sha256 for copy in report.copies}
-    held = {composition.print_file.sha256: "開いた印字データ"}
+    held = {receipt.print_file_sha256: "開いた印字データ" for receipt in opened}
     for sent in handovers:
         held[sent.files[0].sha256] = f"暗号化された印字データ {sent.files[0].name}"
     if missing := [name for digest, name in held.items() if digest not in erased]:
@@ -46,7 +48,10 @@ def verify_erasure(
             f"消去報告書の件数が一致しません（引渡し {composition.quantities.notices:,}件、消去 {report.notices:,}件）。",
             advice=_ASK,
         )
-    if min(copy.erased_at for copy in report.copies) < delivery.delivered_at:
+    # A replaced package may go at any time; what was printed from stays until the goods are delivered.
+    printed_from = {composition.print_file.sha256, encryption.files[0].sha256}
+    too_early = [copy for copy in report.copies if copy.erased_at < delivery.delivered_at]
+    if any(copy.file_sha256 in printed_from for copy in too_early):
         raise Refused("納品より前に消去されたことになっています。", advice=_ASK)
     return ErasureRecord(
         report_sha256=report_sha256,

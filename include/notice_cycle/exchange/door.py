@@ -4,6 +4,7 @@ Runs where the contractor's host can be reached and no key lies. What does not p
 with a reason; what passes is put into the cycle's inbox folder, whole, for the stage that waits for it.
 """
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from notice_cycle.encryption.sshsig import AllowedSigners, verify
@@ -12,12 +13,23 @@ from notice_cycle.exchange.messages import MESSAGE_NAMESPACE, M, Message
 from notice_cycle.values import sha256
 
 QUARANTINE = "quarantine"
+_CLOCK_TOLERANCE = timedelta(minutes=15)
 
 
 def admit(
-    content: bytes, signature: bytes, kind: type[M], *, cycle: str, signer: str, allowed: AllowedSigners
+    content: bytes,
+    signature: bytes,
+    kind: type[M],
+    *,
+    cycle: str,
+    signer: str,
+    allowed: AllowedSigners,
+    at: datetime,
 ) -> M:
-    """Checks who signed what for which dispatch. Raises Altered or Refused with a sentence for the ward."""
+    """Checks who signed what for which dispatch, and that nothing is dated after `at`.
+
+    Raises Altered or Refused with a sentence for the ward.
+    """
     who = verify(content, signature, namespace=MESSAGE_NAMESPACE, allowed=allowed)
     if who != signer:
         raise Refused(
@@ -29,6 +41,11 @@ def admit(
         raise Refused(
             f"{kind.label_ja}は別の発送回（{message.cycle}）のものです。",
             advice="委託先に、この発送回の届出を置くよう依頼してください。",
+        )
+    if any(moment > at + _CLOCK_TOLERANCE for moment in message.moments()):
+        raise Refused(
+            f"{kind.label_ja}に未来の日時があります。",
+            advice="委託先に、パソコンの時計を合わせ、実際の日時で作り直すよう依頼してください。",
         )
     return message
 
@@ -67,7 +84,14 @@ def put_away(inbox: Path, cycle: str, kind: type[Message]) -> str:
 
 
 def received(
-    inbox: Path, cycle: str, kind: type[M], *, sha256_expected: str, signer: str, allowed: AllowedSigners
+    inbox: Path,
+    cycle: str,
+    kind: type[M],
+    *,
+    sha256_expected: str,
+    signer: str,
+    allowed: AllowedSigners,
+    at: datetime,
 ) -> tuple[M, str]:
     """An admitted message, checked once more, with its digest. Raises Altered when the inbox was touched."""
     path = inbox / cycle / kind.file_name()
@@ -82,7 +106,9 @@ def received(
             f"受信箱の{kind.label_ja}が、受理した時の内容と異なります。",
             advice="受信箱に触れた者がいないか確認し、待機のタスクから再実行してください。",
         )
-    return admit(content, signature, kind, cycle=cycle, signer=signer, allowed=allowed), sha256(content)
+    return admit(content, signature, kind, cycle=cycle, signer=signer, allowed=allowed, at=at), sha256(
+        content
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -6,10 +6,12 @@ stage that waits for it. No message holds personal data of insured persons.
 """
 
 import json
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, ValidationError
 
 from notice_cycle.errors import Refused
 from notice_cycle.records import Quantities
@@ -36,6 +38,10 @@ class Message(Frozen):
     def content(self) -> bytes:
         """The bytes to write and sign."""
         return canonical(self.model_dump(mode="json")) + b"\n"
+
+    def moments(self) -> list[datetime]:
+        """Every time the message states."""
+        return list(_moments(self))
 
     @classmethod
     def file_name(cls) -> str:
@@ -166,6 +172,18 @@ class ErasureCertificate(Message):
 
 
 M = TypeVar("M", bound=Message)
+
+
+def _moments(value: object) -> Iterator[datetime]:
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _moments(item)
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _moments(getattr(value, name))
+
 
 MESSAGES: dict[str, type[Message]] = {
     message.kind: message

@@ -26,13 +26,15 @@ ALTER TABLE ledger.entry OWNER TO ledger_owner;
 CREATE INDEX IF NOT EXISTS entry_cycle ON ledger.entry (cycle, seq);
 CREATE INDEX IF NOT EXISTS entry_kind ON ledger.entry (kind, seq);
 
-CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '証跡台帳は追記専用です（% は拒否されました）。訂正は新しい記録として追加してください。', TG_OP
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 
-CREATE OR REPLACE FUNCTION ledger.check_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.check_entry() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last ledger.entry%ROWTYPE;
     said jsonb := NEW.body::jsonb;

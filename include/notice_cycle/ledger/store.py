@@ -180,8 +180,14 @@ class Ledger:
                 "証跡台帳のデータベースに接続できません。",
                 advice="データベースの稼働と接続設定を確認してください。",
             ) from unreachable
-        with connection:
-            yield connection
+        try:
+            with connection:
+                yield connection
+        except psycopg.OperationalError as broken:
+            raise CannotLook(
+                "証跡台帳のデータベースとの接続が切れました。",
+                advice="自動で再試行します。続くときはデータベースの稼働を確認してください。",
+            ) from broken
 
     @contextmanager
     def _appending(self, *, begins_synthetic: bool | None = None) -> Iterator[psycopg.Connection]:

@@ -32,22 +32,8 @@ class ValidationConfirmation(Form):
             ("基準日時", tokyo(extraction.as_of)),
             ("対象者", f"{extraction.rows:,}人（基幹系の統制票と一致）"),
             ("普通徴収額の合計", f"{extraction.ordinary_total.label_ja}（統制票と一致）"),
-            (
-                "徴収方法別",
-                "、".join(
-                    f"{label} {validation.persons_by_method.get(method, 0):,}人"
-                    for method, label in _METHODS.items()
-                ),
-            ),
-            (
-                "所得段階別",
-                "、".join(
-                    f"第{stage}段階 {n:,}"
-                    for stage, n in sorted(
-                        validation.persons_by_stage.items(), key=lambda counted: int(counted[0])
-                    )
-                ),
-            ),
+            ("徴収方法別", _by_method(validation)),
+            ("所得段階別", _by_stage(validation)),
             (
                 "規則",
                 f"{len(validation.rules)}件を判定、該当あり {len(found)}件、うちエラー {validation.errors}件",
@@ -95,3 +81,16 @@ def sent_back(answer: Answer, history: CycleHistory) -> Decision:
 
 
 _METHODS = {"ordinary": "普通徴収", "mixed": "併用徴収"}
+_HIDDEN = "10人未満のため非表示"
+
+
+def _by_method(validation: ValidationRecord) -> str:
+    counted = validation.persons_by_method
+    return (
+        "、".join(f"{label} {counted.get(m, 0):,}人" for m, label in _METHODS.items()) if counted else _HIDDEN
+    )
+
+
+def _by_stage(validation: ValidationRecord) -> str:
+    counted = sorted((int(stage), persons) for stage, persons in validation.persons_by_stage.items())
+    return "、".join(f"第{stage}段階 {persons:,}" for stage, persons in counted) or _HIDDEN

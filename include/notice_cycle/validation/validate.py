@@ -11,7 +11,7 @@ from pyarrow import ipc
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Altered
-from notice_cycle.records import ExtractionRecord, ValidationRecord
+from notice_cycle.records import SMALL_CYCLE, ExtractionRecord, ValidationRecord
 from notice_cycle.validation.derive import with_derived_columns
 from notice_cycle.validation.suite import judge
 from notice_cycle.values import blocks, sha256_of_chunks
@@ -33,14 +33,16 @@ def validate(
     with vault.writing(FINDINGS) as artefact:
         found = {rule.rule: rule.broken_rows for rule in judged if rule.broken}
         artefact.buffer.write(json.dumps(found).encode())
+    # A stage and the public premium table together tell an amount: of a small cycle neither is told.
+    told = rows if len(rows) >= SMALL_CYCLE else rows.iloc[:0]
     return ValidationRecord(
         staging_sha256=extraction.staging.sha256,
         rules=tuple(rule.outcome() for rule in judged),
         persons_by_stage={
-            str(stage): int(n) for stage, n in rows["stage"].value_counts().sort_index().items()
+            str(stage): int(n) for stage, n in told["stage"].value_counts().sort_index().items()
         },
         persons_by_method={
-            str(method): int(n) for method, n in rows["collection_method"].value_counts().items()
+            str(method): int(n) for method, n in told["collection_method"].value_counts().items()
         },
     )
 

@@ -18,20 +18,12 @@ from typing import Any, BinaryIO, cast
 from notice_cycle.encryption.stream import StreamReader, StreamWriter
 from notice_cycle.encryption.wrapping import KeyEncryptionKey, derive
 from notice_cycle.errors import Altered, Refused
-from notice_cycle.values import Frozen, StoredFile, found_file
+from notice_cycle.values import StoredFile, found_file
 from notice_cycle.vault.names import CYCLE_KEY
 
 _MAGIC = b"notice-cycle vault 1\n"
 _SALT_BYTES = 32
 _BUFFER = 1024 * 1024
-
-
-class Destruction(Frozen):
-    """What was destroyed. `files_left` counts what was found on looking again: it must be 0."""
-
-    destroyed: tuple[StoredFile, ...]
-    keys_destroyed: int
-    files_left: int
 
 
 class Vault:
@@ -137,18 +129,19 @@ class CycleVault:
             _sync_folder(self._folder)
         return removed
 
-    def destroy(self) -> Destruction:
-        """Destroys the keys first, then every file and the folder; then looks again."""
+    def files(self) -> list[StoredFile]:
+        """Every file as it lies on disk (ciphertext), unfinished ones too."""
+        return [found_file(self._path(name)) for name in self.names()]
+
+    def destroy(self) -> int:
+        """Destroys the keys first, then every file and the folder. Gives how many files are found on looking again."""
         names = self.names()
         keys = [name for name in names if name.endswith(".key")]
-        removed = self.wipe(keys) + self.wipe([name for name in names if name not in keys])
-        if self._folder.exists():
+        self.wipe(keys)
+        self.wipe([name for name in names if name not in keys])
+        if self._folder.exists() and not self.names():
             self._folder.rmdir()
-        return Destruction(
-            destroyed=tuple(removed),
-            keys_destroyed=len(keys),
-            files_left=len(self.names()),
-        )
+        return len(self.names())
 
     def _artefact_key(self, name: str, salt: bytes) -> bytes:
         return derive(self.secret(CYCLE_KEY), f"{self._context(name)}/{salt.hex()}")

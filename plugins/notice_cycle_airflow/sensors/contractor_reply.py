@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.sdk import BaseSensorOperator
 
+from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
@@ -89,7 +90,13 @@ class ContractorReplySensor(BaseSensorOperator):
         inbox, party = cycle.settings.inbox, cycle.configuration.party
         try:
             message = door.admit(
-                content, signature, kind, cycle=cycle.id, signer=party.signer, allowed=cycle.allowed_signers
+                content,
+                signature,
+                kind,
+                cycle=cycle.id,
+                signer=party.signer,
+                allowed=cycle.allowed_signers,
+                at=clock.now(),
             )
         except Refused as wrong:
             kept_as = door.quarantine(inbox, cycle.id, kind.file_name(), content, signature)

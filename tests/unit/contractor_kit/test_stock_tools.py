@@ -13,6 +13,7 @@ import pytest
 from tests.unit.contractor_kit.packages import CONTRACTOR, CYCLE, WARD, APackage, a_package, quick_encryption
 
 from contractor_kit.templates import template
+from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_receipt
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import MESSAGE_NAMESPACE, Receipt
@@ -47,7 +48,15 @@ def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_
     answer.write_text(filled_in_by_hand(package), encoding="utf-8")
     run("ssh-keygen", "-Y", "sign", "-f", str(package.contractor_key), "-n", MESSAGE_NAMESPACE, str(answer))
     content, signature = answer.read_bytes(), (tmp_path / "receipt.json.sig").read_bytes()
-    receipt = admit(content, signature, Receipt, cycle=CYCLE, signer=CONTRACTOR, allowed=package.contractors)
+    receipt = admit(
+        content,
+        signature,
+        Receipt,
+        cycle=CYCLE,
+        signer=CONTRACTOR,
+        allowed=package.contractors,
+        at=clock.now(),
+    )
     verify_receipt(
         package.handover, package.encryption, receipt, message_sha256=sha256(content), signed_by=CONTRACTOR
     )

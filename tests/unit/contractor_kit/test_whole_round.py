@@ -22,6 +22,7 @@ from tests.unit.contractor_kit.packages import (
 )
 
 from contractor_kit.command_line import main
+from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption.sshsig import SigningKey
@@ -105,7 +106,9 @@ class Kit:
         content = (self.out / kind.file_name()).read_bytes()
         signature = (self.out / f"{kind.file_name()}.sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed)
+        message = admit(
+            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        )
         return message, sha256(content)
 
     def receipts(self) -> None:
@@ -204,6 +207,7 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
         report,
         certificate,
         handovers=[kit.package.handover],
+        opened=[],
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
         signed_by=CONTRACTOR,

@@ -1,6 +1,7 @@
 """The door: only what the cycle's contractor signed for this cycle comes in; the rest is kept whole, outside."""
 
 import stat
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.builders import (
     CONTRACTOR,
     CYCLE,
     NOTICE,
+    OPENED_AT,
     AContractor,
     a_content_receipt,
     a_contractor,
@@ -24,6 +26,7 @@ FIRM = a_contractor(beside=[a_contractor("another_print")])
 RECEIPT = a_receipt(a_cycle())
 CONTENT = RECEIPT.content()
 SIGNATURE = FIRM.signs(CONTENT)
+NOW = OPENED_AT + timedelta(days=30)
 
 
 def admitted(
@@ -33,11 +36,19 @@ def admitted(
     *,
     cycle: str = CYCLE,
     firm: AContractor = FIRM,
+    at: datetime = NOW,
 ) -> Message:
-    return door.admit(content, signature, kind, cycle=cycle, signer=CONTRACTOR, allowed=firm.allowed)
+    return door.admit(content, signature, kind, cycle=cycle, signer=CONTRACTOR, allowed=firm.allowed, at=at)
 
 
 class TestAdmission:
+    def test_a_message_dated_after_now_is_refused_but_a_clock_may_be_minutes_ahead(self) -> None:
+        said = max(RECEIPT.moments())
+        assert admitted(at=said - timedelta(minutes=10)) == RECEIPT
+        with pytest.raises(Refused, match="未来の日時") as caught:
+            admitted(at=said - timedelta(minutes=20))
+        assert "時計" in caught.value.advice
+
     def test_a_signed_message_for_this_cycle_comes_in(self) -> None:
         assert admitted() == RECEIPT
 
@@ -106,7 +117,7 @@ class TestInbox:
 
     def received(self, inbox: Path, *, expected: str = sha256(CONTENT)) -> tuple[Message, str]:
         return door.received(
-            inbox, CYCLE, Receipt, sha256_expected=expected, signer=CONTRACTOR, allowed=FIRM.allowed
+            inbox, CYCLE, Receipt, sha256_expected=expected, signer=CONTRACTOR, allowed=FIRM.allowed, at=NOW
         )
 
     def test_what_was_stored_is_received(self, inbox: Path) -> None:
