@@ -134,5 +134,5 @@ class TestDestruction:
         self, vault: CycleVault, outbox: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("notice_cycle.closing.shutil.rmtree", lambda folder, **_: None)
-        with pytest.raises(Altered, match="消去できないファイルが3件残っています"):
+        with pytest.raises(Altered, match="消去できないファイルが5件残っています"):
             destroy(vault, outbox, inbox, cycle=CYCLE, at=OPENED_AT)
