@@ -54,7 +54,13 @@ class EvidenceForm(HITLOperator):
             if self._refusal:
                 notes.append(f"> **前の回答は受け付けられませんでした。** {self._refusal}")
             self.body = "\n\n".join([*notes, self.form.body(history)])
-        facts = {"form": self.form.title_ja, "role": self.form.role, "reason": self._refusal}
+        facts = {
+            "cycle": cycle.id,
+            "form": self.form.title_ja,
+            "role": self.form.role,
+            "reason": self._refusal,
+            "link": self.generate_link_to_ui_from_context(context=context, base_url=cycle.settings.base_url),
+        }
         template = "answer_refused" if self._refusal else "form_waiting"
         self.notifiers = [WardMail(template, _MAIL_ROLES[self.form.role], facts)]
         return super().execute(context)  # type: ignore[no-any-return]  # it parks by raising

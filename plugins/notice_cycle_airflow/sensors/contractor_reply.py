@@ -105,7 +105,7 @@ class ContractorReplySensor(BaseSensorOperator):
                     message=kind.kind, message_sha256=digest, reason_ja=wrong.message, quarantined_as=kept_as
                 )
             )
-            facts = {"message": kind.label_ja, "reason": str(wrong)}
+            facts = {"cycle": cycle.id, "message": kind.label_ja, "reason": str(wrong)}
             WardMail("reply_refused", "operator", facts)(context)
             return False
         door.store(inbox, cycle.id, message, content, signature)
