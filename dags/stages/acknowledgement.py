@@ -21,7 +21,7 @@ def acknowledgement() -> None:
         with telling():
             cycle = current_cycle()
 
-            def judged(history):  # noqa: ANN001, ANN202
+            def judged(history):
                 receipt, digest = cycle.received(Receipt)
                 with cycle.judging((Receipt, digest)):
                     return verify_receipt(
@@ -68,7 +68,7 @@ def acknowledgement() -> None:
         with telling():
             cycle = current_cycle()
 
-            def judged(history):  # noqa: ANN001, ANN202
+            def judged(history):
                 receipt, digest = cycle.received(ContentReceipt)
                 with cycle.judging((ContentReceipt, digest)):
                     return verify_content_receipt(

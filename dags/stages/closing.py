@@ -17,7 +17,7 @@ def closing() -> None:
             cycle = current_cycle()
             places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
 
-            def gone(_history):  # noqa: ANN001, ANN202
+            def gone(_history):
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())

@@ -21,7 +21,7 @@ def delivery() -> None:
         with telling():
             cycle = current_cycle()
 
-            def judged(history):  # noqa: ANN001, ANN202
+            def judged(history):
                 log, log_digest = cycle.received(PrintLog)
                 report, report_digest = cycle.received(DeliveryReport)
                 with cycle.judging((PrintLog, log_digest), (DeliveryReport, report_digest)):

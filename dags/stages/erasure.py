@@ -27,7 +27,7 @@ def erasure() -> None:
         with telling():
             cycle = current_cycle()
 
-            def judged(history):  # noqa: ANN001, ANN202
+            def judged(history):
                 report, report_digest = cycle.received(ErasureReport)
                 certificate, certificate_digest = cycle.received(ErasureCertificate)
                 with cycle.judging((ErasureReport, report_digest), (ErasureCertificate, certificate_digest)):

@@ -169,10 +169,17 @@ class WardLayout:
     def wipe(self) -> None:
         """Remove the root and the runtime directory. End the processes first (`Supervisor.stop_all`)."""
         self._refuse_foreign_root()
-        if (self.root / "runtime_directory").exists() and self.runtime.name.startswith("ward-"):
-            shutil.rmtree(self.runtime, ignore_errors=True)
+        self.wipe_runtime()
         if self.root.exists():
             shutil.rmtree(self.root)
+
+    def wipe_runtime(self) -> None:
+        """Remove the runtime directory below /tmp, the databases with it. What officers may still read stays."""
+        record = self.root / "runtime_directory"
+        if record.exists():
+            if self.runtime.name.startswith("ward-"):
+                shutil.rmtree(self.runtime, ignore_errors=True)
+            record.unlink()
 
     def check_ports(self) -> None:
         """Raise NotConfigured naming the first port that is taken and the variable that moves it."""

@@ -79,8 +79,9 @@ class EmbeddedWard:
             self.start_contractor()
 
     def stop(self) -> None:
-        """Ends every process."""
+        """Ends every process and removes the databases; mails, papers and summary.json stay to be read."""
         self.supervisor.stop_all()
+        self.layout.wipe_runtime()
 
     def start_officers(self) -> None:
         """The officers who answer forms."""

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from notice_cycle.errors import NotConfigured, Refused
+from notice_cycle.fiscal_year import FiscalYear
 
 MONTHS_A_YEAR = 12
 FIRST_MONTH_OF_FISCAL_YEAR = 4
@@ -104,7 +105,7 @@ class PremiumTable(_Frozen):
         if self.base.annual_yen != self.base.monthly_yen * MONTHS_A_YEAR:
             raise _wrong("base.annual_yen", "基準額の年額が月額×12と一致しません")
         # A table copied from last year keeps last year's date; in 2025 a city sent 657 wrong notices so.
-        if fiscal_year_of(self.national_income_threshold.effective_from) != self.fiscal_year:
+        if FiscalYear.of(self.national_income_threshold.effective_from).year != self.fiscal_year:
             raise _wrong("national_income_threshold.effective_from", "施行日がこの年度の日付ではありません")
         for row in self.stages:
             key = f"stages.{row.stage}.annual_yen"
@@ -176,9 +177,9 @@ def split_instalments(table: PremiumTable, total_yen: int, first_slot: int = 1) 
 def first_open_slot(table: PremiumTable, decided_on: date) -> int:
     """The first 期 still payable after a decision: its own month counts, because the due date is its end."""
     place = _place_in_fiscal_year(decided_on.month)
-    if fiscal_year_of(decided_on) < table.fiscal_year:
+    if FiscalYear.of(decided_on).year < table.fiscal_year:
         return 1
-    if fiscal_year_of(decided_on) == table.fiscal_year:
+    if FiscalYear.of(decided_on).year == table.fiscal_year:
         for slot, month in enumerate(table.ordinary_months, start=1):
             if _place_in_fiscal_year(month) >= place:
                 return slot
@@ -204,11 +205,6 @@ def acquired_at_65(born_on: date) -> date:
     if (born_on.month, born_on.day) == (2, 29):  # 65 years later is never a leap year
         return date(born_on.year + 65, 2, 28)
     return born_on.replace(year=born_on.year + 65) - timedelta(days=1)
-
-
-def fiscal_year_of(day: date) -> int:
-    """The fiscal year a day belongs to; it begins on 1 April."""
-    return day.year if day.month >= FIRST_MONTH_OF_FISCAL_YEAR else day.year - 1
 
 
 def _place_in_fiscal_year(month: int) -> int:

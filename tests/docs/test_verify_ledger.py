@@ -49,7 +49,7 @@ def filled(ledger_database: LedgerDatabase) -> LedgerDatabase:
     return ledger_database
 
 
-def _task():  # noqa: ANN202
+def _task():
     from tests.builders import TASK
 
     return TASK
@@ -70,7 +70,10 @@ def test_the_product_and_the_script_agree(filled: LedgerDatabase) -> None:
 
 
 TAMPERINGS = {
-    "a changed amount": ("UPDATE ledger.entry SET body = replace(body, '\"rows\":', '\"rows\":1') WHERE seq = 3", 3),
+    "a changed amount": (
+        "UPDATE ledger.entry SET body = replace(body, '\"rows\":', '\"rows\":1') WHERE seq = 3",
+        3,
+    ),
     "a body that was changed with its digest": (
         "UPDATE ledger.entry SET body = b, digest = encode(sha256(convert_to(b, 'UTF8')), 'hex')"
         " FROM (SELECT replace(body, '\"rows\":', '\"rows\":1') AS b FROM ledger.entry WHERE seq = 3) AS new"
@@ -115,7 +118,9 @@ def test_without_arguments_it_says_how_to_use_it() -> None:
 
 
 def test_one_entry_by_hand_as_the_document_shows_it(filled: LedgerDatabase) -> None:
-    blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "docs" / "evidence.md").read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(
+        r"^```bash\n(.*?)^```$", (ROOT / "docs" / "evidence.md").read_text("utf-8"), re.M | re.S
+    )
     (by_hand,) = [block for block in blocks if "head -c -1" in block]
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", by_hand],

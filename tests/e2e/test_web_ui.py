@@ -1,0 +1,31 @@
+"""What the web UI answers before a person has chosen anything."""
+
+import httpx
+import pytest
+
+from embedded_ward.ward import EmbeddedWard
+
+pytestmark = pytest.mark.ward
+
+
+def test_the_ui_is_japanese_and_in_tokyo_time_unless_a_person_chose_otherwise(ward: EmbeddedWard) -> None:
+    page = httpx.get(
+        f"{ward.address}/", headers={"Accept": "text/html", "Accept-Encoding": "gzip"}, trust_env=False
+    )
+    assert page.status_code == httpx.codes.OK
+    assert '["i18nextLng", "ja"]' in page.text
+    assert "Asia/Tokyo" in page.text
+    assert page.text.rstrip().endswith("</html>")
+
+
+def test_api_and_login_pages_are_left_alone(ward: EmbeddedWard) -> None:
+    for path in ("/api/v2/monitor/health", "/auth/login/"):
+        answer = httpx.get(ward.address + path, headers={"Accept": "text/html"}, trust_env=False)
+        assert answer.status_code == httpx.codes.OK
+        assert "i18nextLng" not in answer.text
+
+
+def test_the_login_page_says_that_the_data_are_invented(ward: EmbeddedWard) -> None:
+    login = httpx.get(f"{ward.address}/auth/login/", headers={"Accept": "text/html"}, trust_env=False)
+    assert "架空データ" in login.text
+    assert "ユーザー名" in login.text
