@@ -4,8 +4,7 @@
     ├── CannotLook      something outside does not answer now: try again, then tell the operator
     ├── Refused         what was given is wrong: a person must put it right, then the stage runs again
     │   ├── Altered         bytes differ from what was signed, promised or recorded
-    │   ├── NotConfigured   catalogue, parties or settings name something wrong or nothing
-    │   └── GateClosed      an obligation is not met: the stage stops until it is
+    │   └── NotConfigured   catalogue, parties or settings name something wrong or nothing
     └── Conflict        two different truths for the same thing: stop and ask a person
 
 The class answers "retry, ask a person, or stop?"; the message says what happened and `advice` what to
@@ -40,15 +39,6 @@ class Altered(Refused):
 
 class NotConfigured(Refused):
     """The catalogue, the parties or the settings name something wrong or nothing."""
-
-
-class GateClosed(Refused):
-    """An obligation is not met; `gate` is its id, `requirements` the obligations (R1-R104) it serves."""
-
-    def __init__(self, message: str, *, advice: str, gate: str, requirements: tuple[str, ...]) -> None:
-        super().__init__(message, advice=advice)
-        self.gate = gate
-        self.requirements = requirements
 
 
 class Conflict(NoticeCycleError):

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 if "AIRFLOW_HOME" not in os.environ:  # importing Airflow writes its settings there
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
@@ -29,7 +30,6 @@ from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DataInterval, TimeRestriction
 
 from notice_cycle.business_calendar import BusinessCalendar
-from notice_cycle.errors import NotConfigured
 from notice_cycle.fiscal_year import TOKYO
 from notice_cycle_airflow.timetables.fiscal_year import (
     AnnualStarts,
@@ -199,14 +199,25 @@ def test_summary_serialisation_and_refusals() -> None:
             broken.validate()
 
 
-def test_a_broken_calendar_is_an_import_error_and_not_a_forgotten_start(
+def test_a_broken_calendar_neither_breaks_the_dag_nor_forgets_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = tmp_path / "calendar.yaml"
-    broken.write_text("closures: {2026-13-01: x}")
-    monkeypatch.setattr(AnnualStartTimetable, "calendar", lambda _: BusinessCalendar.from_file(broken))
-    with pytest.raises(NotConfigured):
-        AnnualStartTimetable("annual_run").validate()
+    (tmp_path / "calendar.yaml").write_text("closures: {2026-13-01: x}")
+    monkeypatch.setenv("NOTICE_CYCLE_CONFIG", str(tmp_path))
+    timetable = AnnualStartTimetable("annual_run")
+    timetable.validate()
+    assert timetable.calendar().first_business_day(2026, 7) == date(2026, 7, 1)
+
+
+def test_the_calendar_is_the_one_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = Path(__file__).parents[2] / "include" / "config" / "calendar.yaml"
+    closed = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    closed["closures"] = {**(closed.get("closures") or {}), date(2026, 7, 1): "臨時閉庁"}
+    (tmp_path / "calendar.yaml").write_text(yaml.safe_dump(closed, allow_unicode=True), encoding="utf-8")
+    monkeypatch.setenv("NOTICE_CYCLE_CONFIG", str(tmp_path))
+    assert AnnualStartTimetable("annual_run").calendar().first_business_day(2026, 7) == date(2026, 7, 2)
 
 
 @pytest.fixture(scope="module")

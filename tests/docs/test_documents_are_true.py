@@ -139,7 +139,7 @@ def test_the_runbook_tells_every_reason_and_stage_of_a_decision() -> None:
     assert [stage.label_ja for stage in REDO_FROM if stage.label_ja not in redo] == []
 
 
-ERRORS = {"CannotLook", "Refused", "Altered", "NotConfigured", "GateClosed", "Conflict"}
+ERRORS = {"CannotLook", "Refused", "Altered", "NotConfigured", "Conflict"}
 OURS = ("dags", "plugins", "include/notice_cycle")
 # Sentences that no task of the ward raises: age files and passphrases are read by the contractor only, the
 # premiums' arithmetic and a new key-encryption key belong to synthetic data and to installing.

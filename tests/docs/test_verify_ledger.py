@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.builders import a_cycle, an_event
+from tests.builders import TASK, a_cycle, an_event
 from tests.conftest import LedgerDatabase
 
 from notice_cycle.records import EncryptionRecord
@@ -40,19 +40,13 @@ def verify(dsn: str, *noted: str) -> tuple[int, str]:
 
 @pytest.fixture
 def filled(ledger_database: LedgerDatabase) -> LedgerDatabase:
-    """Eight entries of a cycle up to the encryption and one beside them, after the first entry: ten in all."""
+    """The first entry, a cycle's seven records up to the encryption, and two facts beside them: ten in all."""
     cycle = a_cycle().up_to(EncryptionRecord)
     for record in cycle.records:
-        ledger_database.ledger.enter(cycle.id, record, _task(), after=predecessor_of(type(record)))
+        ledger_database.ledger.enter(cycle.id, record, TASK, after=predecessor_of(type(record)))
     for number in range(2):
-        ledger_database.ledger.note(cycle.id, an_event(number), _task())
+        ledger_database.ledger.note(cycle.id, an_event(number), TASK)
     return ledger_database
-
-
-def _task():
-    from tests.builders import TASK
-
-    return TASK
 
 
 def test_a_whole_ledger_holds_and_its_head_is_told(filled: LedgerDatabase) -> None:

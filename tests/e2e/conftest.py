@@ -22,7 +22,7 @@ FAST_RECOVERY = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its moved clock is not for the tests of other folders
 def ward() -> Iterator[EmbeddedWard]:
     layout = WardLayout(REPOSITORY / "var" / "test", *free_ports(3))
     ward = EmbeddedWard(layout, persons=20_000, further_settings=FAST_RECOVERY)

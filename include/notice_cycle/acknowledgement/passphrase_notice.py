@@ -55,6 +55,7 @@ def issue_passphrase_notice(
         },
         at=at,
         synthetic=synthetic,
+        documents=settings.config_folder / "documents",
     )
     print_document(settings, notice_number, pdf)
     return PassphraseNoticeRecord(notice_number=notice_number, document_sha256=sha256(pdf), printed_at=at)

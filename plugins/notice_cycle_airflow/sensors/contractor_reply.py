@@ -55,22 +55,31 @@ class ContractorReplySensor(BaseSensorOperator):
                 return False
 
     async def _look(self, cycle: RunningCycle, history: CycleHistory, context: Any) -> bool:
-        from notice_cycle_airflow.hooks.lgwan import (
-            LgwanHook,
-        )  # costs half a second: not when a DAG is parsed
+        # Costs half a second: not when a DAG is parsed.
+        from notice_cycle_airflow.hooks.lgwan import LgwanHook
 
         party, package = cycle.configuration.party, history.latest(EncryptionRecord).package
-        missing = []
+        missing: list[str] = []
         hook = LgwanHook(sftp_conn_id=party.connection)
         check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
         async with hook.folder(f"/to_ward/{package}") as folder:
+            found: dict[type[Message], tuple[bytes, bytes]] = {}
             for kind in self.kinds:
                 content = await folder.read(kind.file_name(), max_bytes=MAX_MESSAGE_BYTES)
                 signature = await folder.read(f"{kind.file_name()}.sig", max_bytes=_MAX_SIGNATURE_BYTES)
                 if content is None or signature is None:
                     missing.append(kind.label_ja)
-                elif not self._take(cycle, history, kind, (content, signature), context):
-                    missing.append(f"{kind.label_ja}（届いたものは受け付けられません）")
+                else:
+                    found[kind] = content, signature
+        names = {door.quarantine_name(kind.file_name(), *files) for kind, files in found.items()}
+        if not missing and names <= {fact.quarantined_as for fact in history.facts(ReplyRefused)}:
+            # Of messages that were refused together, one that is put there anew makes all count again.
+            missing = ["受け付けなかったものに代わる届出"]
+        else:
+            taken = {kind: self._take(cycle, history, kind, found[kind], context) for kind in found}
+            missing += [
+                f"{kind.label_ja}（届いたものは受け付けられません）" for kind in found if not taken[kind]
+            ]
         if missing:
             self.log.info("まだ届いていません: %s（%s）", "、".join(missing), party.name_ja)
         return not missing
@@ -80,13 +89,11 @@ class ContractorReplySensor(BaseSensorOperator):
         cycle: RunningCycle,
         history: CycleHistory,
         kind: type[Message],
-        found: tuple[bytes, bytes],
+        files: tuple[bytes, bytes],
         context: Any,
     ) -> bool:
-        content, signature = found
-        digest, name = sha256(content), door.quarantine_name(kind.file_name(), content, signature)
-        if name in {fact.quarantined_as for fact in history.facts(ReplyRefused)}:
-            return False
+        content, signature = files
+        digest = sha256(content)
         inbox, party = cycle.settings.inbox, cycle.configuration.party
         try:
             message = door.admit(
@@ -100,6 +107,8 @@ class ContractorReplySensor(BaseSensorOperator):
             )
         except Refused as wrong:
             kept_as = door.quarantine(inbox, cycle.id, kind.file_name(), content, signature)
+            if kept_as in {fact.quarantined_as for fact in history.facts(ReplyRefused)}:
+                return False  # told before
             cycle.note(
                 ReplyRefused(
                     message=kind.kind, message_sha256=digest, reason_ja=wrong.message, quarantined_as=kept_as
@@ -109,8 +118,8 @@ class ContractorReplySensor(BaseSensorOperator):
             WardMail("reply_refused", "operator", facts)(context)
             return False
         door.store(inbox, cycle.id, message, content, signature)
-        known = [fact.message_sha256 for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
-        if known[-1:] != [digest]:
+        earlier = [fact.message_sha256 for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
+        if earlier[-1:] != [digest]:
             cycle.note(ReplyReceived(message=kind.kind, message_sha256=digest, signed_by=party.signer))
             self.log.info("%sを受け付けました。", kind.label_ja)
         return True
