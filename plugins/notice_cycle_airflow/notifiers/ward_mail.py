@@ -29,9 +29,8 @@ class WardMail(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Sends the mail for the task in `context`."""
-        facts = {**_facts(context), **self.facts}
         try:
-            send(self.template, self.to, facts)
+            send(self.template, self.to, {**_facts(context), **self.facts})
         except Exception as unsent:
             _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
 
