@@ -62,18 +62,19 @@ with DAG(
 
         with telling():
             cycle, asked, person = decision_request()
-            history = cycle.history()
-            if asked["decision"] == "redo":
-                cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
+            with cycle.standing_still():
+                history = cycle.history()
+                if asked["decision"] == "redo":
+                    cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
+                    return cycle.id
+                if not (history.withdrawn and not history.facts(WithdrawalCleanup)):
+                    cycle.note(withdraw(history, asked["reason_code"], person), by=person)
+                # Run again after a crash between decision and destruction, only the destruction is left to do.
+                places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
+                cycle.note(survey(*places, cycle=cycle.id))
+                begun = cycle.history().facts(DestructionBegun)
+                destruction = destroy(*places, begun, cycle=cycle.id, at=clock.now())
+                cycle.note(WithdrawalCleanup(destruction=destruction))
                 return cycle.id
-            if not (history.withdrawn and not history.facts(WithdrawalCleanup)):
-                cycle.note(withdraw(history, asked["reason_code"], person), by=person)
-            # Run again after a crash between decision and destruction, only the destruction is left to do.
-            places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
-            cycle.note(survey(*places, cycle=cycle.id))
-            begun = cycle.history().facts(DestructionBegun)
-            destruction = destroy(*places, begun, cycle=cycle.id, at=clock.now())
-            cycle.note(WithdrawalCleanup(destruction=destruction))
-            return cycle.id
 
     decide()

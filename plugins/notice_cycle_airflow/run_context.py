@@ -8,7 +8,7 @@ because its text might hold personal data.
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,18 @@ from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.opening import OpeningRequest
-from notice_cycle.records import Fact, OpeningRecord, Record, ReplyReceived, ReplyRefused
+from notice_cycle.records import (
+    CompositionRecord,
+    EncryptionRecord,
+    ExtractionRecord,
+    Fact,
+    HandoverRecord,
+    OpeningRecord,
+    Record,
+    ReplyReceived,
+    ReplyRefused,
+    ValidationRecord,
+)
 from notice_cycle.settings import Settings
 from notice_cycle.stage import predecessor_of
 from notice_cycle.values import Occasion, Person
@@ -80,7 +91,26 @@ class RunningCycle:
             if standing := history.entry_of(record):
                 _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
                 return standing.digest
+            if before := predecessor_of(record):
+                history.latest(before)  # a decision may have fallen while this task waited for its turn
             return self.enter(make(history))
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Holds back every step that touches vault, outbox or contractor, once those that run have ended.
+
+        A decision taken in the middle of an upload would leave a package with the contractor that no record knows.
+        """
+        with ExitStack() as held:
+            for record in (
+                ExtractionRecord,
+                ValidationRecord,
+                CompositionRecord,
+                EncryptionRecord,
+                HandoverRecord,
+            ):
+                held.enter_context(self.ledger.locked(self.id, record.kind()))
+            yield
 
     def enter(self, record: Record, by: Person | None = None) -> str:
         """Enters a record behind its predecessor. Gives its digest."""

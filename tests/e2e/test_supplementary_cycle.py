@@ -246,6 +246,26 @@ def test_every_refusal_and_decision_stands_in_the_ledger(story: Story) -> None:
     assert story.ward.ledger.verify().holds
 
 
+def test_a_dispatch_that_has_not_left_is_withdrawn_and_its_data_destroyed(story: Story) -> None:
+    ward, run = story.ward, "to-be-withdrawn"
+    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    wait_for(lambda: state_of(ward, run, VALIDATION) == "awaiting_input", "the form")
+    cycle = str(ward.ledger.cycle_of_run(NOTICE, run))
+    assert list((ward.layout.vault / cycle).iterdir())
+    withdrawal = {"cycle": cycle, "decision": "withdraw", "reason_code": "started_by_mistake"}
+    assert story.decide("withdraw", **withdrawal) == "success"
+    history = ward.ledger.history(cycle)
+    (cleanup,) = history.facts(r.WithdrawalCleanup)
+    assert history.withdrawn
+    assert {"cycle.key", "extracted.arrow", "findings.json"} == {
+        file.name for file in cleanup.destruction.destroyed
+    }
+    assert (cleanup.destruction.keys_destroyed, cleanup.destruction.files_left) == (1, 0)
+    assert not (ward.layout.vault / cycle).exists()
+    assert story.decide("withdraw-again", **withdrawal) == "failed"
+    assert len(ward.ledger.history(cycle).facts(r.WithdrawalCleanup)) == 1
+
+
 def test_no_log_shows_a_raw_traceback_of_ours(story: Story) -> None:
     lines = [json.loads(line) for line in task_logs(story.ward, RUN).splitlines() if line.startswith("{")]
     unforeseen = [line["event"] for line in lines if "予期しない誤り" in line.get("event", "")]
