@@ -68,7 +68,8 @@ with DAG(
                     cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
                     return cycle.id
                 if not (history.withdrawn and not history.facts(WithdrawalCleanup)):
-                    cycle.note(withdraw(history, asked["reason_code"], person), by=person)
+                    beyond = cycle.packages_beyond()
+                    cycle.note(withdraw(history, asked["reason_code"], person, beyond=beyond), by=person)
                 # Run again after a crash between decision and destruction, only the destruction is left to do.
                 places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
                 cycle.note(survey(*places, cycle=cycle.id))

@@ -3,6 +3,8 @@
 #
 #   docs/verify-ledger.sh DSN                 checks every entry, prints the head (write it down)
 #   docs/verify-ledger.sh DSN SEQ DIGEST      also checks that an entry written down earlier still stands
+#   docs/verify-ledger.sh DSN FILE SIGNERS    the same with a checkpoint-….json, whose signature (FILE.sig) is checked
+#                                             with the ward's key in SIGNERS (OpenSSH allowed_signers)
 #
 # DSN is any libpq connection string (postgresql://… or host=… dbname=…). Reading is enough: a login that is a
 # member of ledger_reader. Needs bash, psql and python3 (its standard library only).
@@ -14,7 +16,8 @@
 #   4. the columns cycle, kind and follows say what the body says
 # Exit status: 0 all entries hold; 1 the first bad entry was named; 2 could not look.
 #
-# What a chain cannot show: entries cut off at its end. Compare with a head written down earlier (second form).
+# What a chain cannot show: entries cut off at its end. Compare with a head written down earlier (second form) or
+# signed earlier (third form, needs ssh-keygen).
 set -euo pipefail
 
 if (($# != 1 && $# != 3)); then
@@ -24,6 +27,20 @@ fi
 for tool in psql python3; do
     command -v "$tool" >/dev/null || { echo "$tool がありません / $tool is not installed" >&2; exit 2; }
 done
+
+noted=("${2:-}" "${3:-}") ward=""
+if (($# == 3)) && [[ ! $2 =~ ^[0-9]+$ ]]; then
+    command -v ssh-keygen >/dev/null || { echo "ssh-keygen がありません / ssh-keygen is not installed" >&2; exit 2; }
+    [[ -r $2 && -r $2.sig && -r $3 ]] || { echo "$2、$2.sig、$3 を読めません / cannot read them" >&2; exit 2; }
+    said=$(python3 -c 'import json, sys
+said = json.loads(open(sys.argv[1], "rb").read())
+print(said["seq"], said["digest"], said["ward"])' "$2" 2>/dev/null) || said=""
+    read -r noted[0] noted[1] ward <<<"$said"
+    if ! ssh-keygen -Y verify -f "$3" -I "$ward" -n notice-cycle-checkpoint -s "$2.sig" <"$2" >&2; then
+        echo "NG $2: 区の鍵による署名と一致しません / not signed by the ward"
+        exit 1
+    fi
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -39,13 +56,13 @@ if ! psql -X -q -v ON_ERROR_STOP=1 -d "$1" >"$work/entries" -c "
     exit 2
 fi
 
-python3 - "$work/entries" "${2:-}" "${3:-}" <<'PYTHON'
+python3 - "$work/entries" "${noted[@]}" "$ward" <<'PYTHON'
 import base64
 import hashlib
 import json
 import sys
 
-entries, noted_seq, noted_digest = sys.argv[1:]
+entries, noted_seq, noted_digest, ward = sys.argv[1:]
 
 
 def fault(seq, digest, body, columns, expected_seq, previous):
@@ -76,6 +93,9 @@ with open(entries, encoding="ascii") as lines:
         )
         if reason:
             print(f"NG 第{seq}号: {reason}")
+            sys.exit(1)
+        if seq == 1 and ward and json.loads(base64.b64decode(body))["data"].get("ward") != ward:
+            print(f"NG 第1号: {ward} の台帳ではありません / the ledger of another ward")
             sys.exit(1)
         count, head = seq, digest
         found_noted = found_noted or (seq_text, digest) == (noted_seq, noted_digest)

@@ -9,7 +9,7 @@ def encryption() -> None:
     def encrypt() -> str:
         """承認された印字データを暗号化して送信箱に置きます。パスワードは一時保管領域の中だけで作ります。"""
         from notice_cycle import clock
-        from notice_cycle.encryption.package import encrypt_package
+        from notice_cycle.encryption.package import encrypt_package, next_number
         from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
         from notice_cycle_airflow.run_context import current_cycle, telling
 
@@ -25,7 +25,7 @@ def encryption() -> None:
                     outbox=cycle.settings.outbox,
                     signing_key=cycle.settings.signing_key,
                     cycle=cycle.id,
-                    number=history.number_of(EncryptionRecord),
+                    number=next_number(history.ever(EncryptionRecord), cycle.packages_beyond()),
                     synthetic=cycle.opening.synthetic,
                     at=clock.now(),
                 ),

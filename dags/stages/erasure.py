@@ -39,6 +39,7 @@ def erasure() -> None:
                         certificate,
                         handovers=history.ever(HandoverRecord),
                         opened=history.ever(ContentReceiptRecord),
+                        beyond=cycle.packages_beyond(),
                         report_sha256=report_digest,
                         certificate_sha256=certificate_digest,
                         signed_by=cycle.configuration.party.signer,

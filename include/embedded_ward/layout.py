@@ -75,6 +75,15 @@ class WardLayout:
         return self.root / "inbox"
 
     @property
+    def heads(self) -> Path:
+        """Where the ledger's head is noted, outside its database."""
+        return self.root / "heads"
+
+    @property
+    def checkpoints(self) -> Path:  # noqa: D102
+        return self.root / "checkpoints"
+
+    @property
     def print_tray(self) -> Path:
         """Secrets that leave on paper: passphrase notices waiting for a printer."""
         return self.root / "print_tray"
@@ -146,6 +155,8 @@ class WardLayout:
         for directory in (
             self.outbox,
             self.inbox,
+            self.heads,
+            self.checkpoints,
             self.documents,
             self.airflow_home,
             self.exchange / "to_contractor",

@@ -5,6 +5,8 @@ over stays the contractor's to erase, also when it was replaced: the erasure is 
 ever left. A dispatch that has left the ward is not withdrawn but brought to its proven end.
 """
 
+from collections.abc import Sequence
+
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -13,6 +15,7 @@ from notice_cycle.records import (
     DeliveryRecord,
     HandoverRecord,
     OpeningRecord,
+    PackageBeyond,
     StagingWipeRecord,
 )
 from notice_cycle.stage import STAGES, Stage
@@ -50,12 +53,17 @@ def redo(history: CycleHistory, stage_id: str, reason_code: str, by: Person) -> 
     return _decision(DecisionKind.REDO, first.digest, stage.id, reason_code, by)
 
 
-def withdraw(history: CycleHistory, reason_code: str, by: Person) -> Decision:
-    """取下げ of the whole dispatch, only before anything was handed over. Raises Refused."""
+def withdraw(
+    history: CycleHistory, reason_code: str, by: Person, *, beyond: Sequence[PackageBeyond] = ()
+) -> Decision:
+    """取下げ of the whole dispatch, only before anything was handed over. Raises Refused.
+
+    What lies `beyond` a restored ledger may have been handed over.
+    """
     opening = history.entry_of(OpeningRecord)
     if opening is None:
         raise Refused("この発送回はすでに取り下げられています。", advice="することはありません。")
-    if history.ever(HandoverRecord):
+    if history.ever(HandoverRecord) or beyond:
         raise Refused(
             "引渡し済みの発送回は取り下げられません（委託先での消去を確かめる必要があります）。",
             advice="やり直しで作り直すか、消去の確認まで進めてください。",

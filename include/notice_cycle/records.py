@@ -409,6 +409,31 @@ class ReplyRefused(Fact):
     quarantined_as: str
 
 
+class PackageBeyond(Frozen):
+    """A package that was found in the outbox and that no record knows: it may lie with the contractor."""
+
+    package: PackageId
+    encrypted_file: StoredFile
+
+
+class LedgerRestored(Fact):
+    """台帳の復旧: the ledger came back in an earlier state (`found`), without the head noted last (`lost`).
+
+    Of no cycle. `entries_lost` is the difference of the two numbers, at least the lost head itself.
+    """
+
+    label_ja = "台帳の復旧"
+    found_seq: int
+    found_digest: Digest
+    lost_seq: int
+    lost_digest: Digest
+    entries_lost: int
+    packages_beyond: tuple[PackageBeyond, ...]
+    reason_code: str
+    note_number: str
+    decided_by: Person
+
+
 @cache
 def record_kinds() -> frozenset[str]:
     """The names of all records of the chain."""

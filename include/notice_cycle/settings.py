@@ -10,6 +10,8 @@ from pathlib import Path
 
 from notice_cycle.encryption.wrapping import KeyEncryptionKey
 from notice_cycle.errors import NotConfigured
+from notice_cycle.ledger.checkpoints import Checkpoints
+from notice_cycle.ledger.heads import Heads
 from notice_cycle.vault import Vault
 
 PREFIX = "NOTICE_CYCLE_"
@@ -66,6 +68,17 @@ class Settings:
     def allowed_signers(self) -> Path:
         """The OpenSSH allowed_signers file: which contractor signs with which key."""
         return self._path("ALLOWED_SIGNERS_FILE")
+
+    @cached_property
+    def heads(self) -> Heads | None:
+        """Where the ledger's head is noted, apart from its database; None: nothing is compared."""
+        return Heads(Path(folder)) if (folder := self._environment.get(PREFIX + "HEADS")) else None
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints | None:
+        """Where the daily verification leaves its signed checkpoints; None: it only verifies."""
+        folder = self._environment.get(PREFIX + "CHECKPOINTS")
+        return Checkpoints(Path(folder), self.signing_key) if folder else None
 
     @cached_property
     def reply_interval_seconds(self) -> int:

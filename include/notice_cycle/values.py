@@ -23,9 +23,8 @@ CYCLE_ID_PATTERN = r"^[0-9]{4}-[a-z][a-z0-9_]{2,49}-(annual|supplementary)-[0-9]
 CycleId = Annotated[str, StringConstraints(pattern=CYCLE_ID_PATTERN)]
 """One dispatch: fiscal year, notice, occasion, round; e.g. 2026-premium_notice_ordinary-annual-01."""
 
-PackageId = Annotated[
-    str, StringConstraints(pattern=CYCLE_ID_PATTERN.removesuffix("$") + r"-p[1-9][0-9]{0,2}$")
-]
+PACKAGE_ID_PATTERN = CYCLE_ID_PATTERN.removesuffix("$") + r"-p[1-9][0-9]{0,2}$"
+PackageId = Annotated[str, StringConstraints(pattern=PACKAGE_ID_PATTERN)]
 """One package of a dispatch: the cycle's id and a number that grows when the dispatch is made again."""
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]

@@ -33,12 +33,15 @@ from notice_cycle.records import (
     ExtractionRecord,
     Fact,
     HandoverRecord,
+    LedgerRestored,
     OpeningRecord,
+    PackageBeyond,
     Record,
     ReplyReceived,
     ReplyRefused,
     ValidationRecord,
 )
+from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
 from notice_cycle.stage import predecessor_of
 from notice_cycle.values import Occasion, Person
@@ -80,6 +83,10 @@ class RunningCycle:
     def allowed_signers(self) -> AllowedSigners:
         """Which contractor signs with which key."""
         return AllowedSigners.load(self.settings.allowed_signers)
+
+    def packages_beyond(self) -> list[PackageBeyond]:
+        """Packages of this cycle that a restored ledger has forgotten."""
+        return packages_beyond(self.ledger.entries(kind=LedgerRestored.kind()), self.id)
 
     def once(self, record: type[Record], make: Callable[[CycleHistory], Record]) -> str:
         """Enters a record unless a current one stands, alone under the lock of its step. Gives its digest.
@@ -178,17 +185,19 @@ def current_cycle() -> RunningCycle:
 def decision_request() -> tuple[RunningCycle, dict[str, str], Person]:
     """What the form やり直し・取下げ asks for: the cycle it names, its other params, and who asks."""
     context = get_current_context()
-    params = {key: str(value) for key, value in context["params"].items()}
+    params = _asked(context)
     ledger = open_ledger()
     if not ledger.history(params["cycle"]).records:
         raise Refused("その番号の発送回はありません。", advice="発送回の番号を画面から写し直してください。")
-    who = str(context["dag_run"].triggering_user_name or "")
-    if not who:
-        raise Refused(
-            "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
-        )
+    person = _person(context)
     running = RunningCycle(id=params["cycle"], actor=this_task(), settings=Settings(), ledger=ledger)
-    return running, params, Person(user_id=who, name=who)
+    return running, params, person
+
+
+def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
+    """What the form 台帳の復旧 asks for: the ledger as it is, not compared with its head, the params, and who asks."""
+    context = get_current_context()
+    return Ledger(database(LEDGER_CONNECTION)), _asked(context), _person(context)
 
 
 def opening_request() -> OpeningRequest:
@@ -227,8 +236,10 @@ def this_task() -> System:
 
 
 def open_ledger() -> Ledger:
-    """The ledger behind the Airflow connection `ledger`."""
-    return Ledger(database(LEDGER_CONNECTION))
+    """The ledger behind the Airflow connection `ledger`. Raises Refused when it has lost its noted head."""
+    ledger = Ledger(database(LEDGER_CONNECTION), Settings().heads)
+    ledger.compare_heads()
+    return ledger
 
 
 def database(connection_id: str) -> str:
@@ -241,6 +252,19 @@ def database(connection_id: str) -> str:
         password=connection.password,
         dbname=connection.schema,
     )
+
+
+def _asked(context: Any) -> dict[str, str]:
+    return {key: str(value) for key, value in context["params"].items()}
+
+
+def _person(context: Any) -> Person:
+    who = str(context["dag_run"].triggering_user_name or "")
+    if not who:
+        raise Refused(
+            "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
+        )
+    return Person(user_id=who, name=who)
 
 
 @contextmanager

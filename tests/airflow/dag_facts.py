@@ -22,6 +22,10 @@ facts = {
             "schedule": dag.timetable.summary
             if hasattr(dag.timetable, "summary")
             else type(dag.timetable).__name__,
+            "cron": [
+                str(getattr(dag.timetable, name, None))
+                for name in ("expression", "timezone", "run_immediately")
+            ],
             "doc": dag.doc_md,
             "tasks": [
                 {

@@ -15,6 +15,7 @@ from notice_cycle.stage import STAGES
 
 ROOT = Path(__file__).parents[2]
 NOTICE = "premium_notice_ordinary"
+OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit")
 
 # Task ids are frozen while cycles are open: a renamed task would lose the answer that stands under its old name.
 PICTURE = Path(__file__).with_name("structure.txt").read_text().split()
@@ -52,7 +53,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def test_everything_imports() -> None:
     assert loaded()["import_errors"] == {}
-    assert set(loaded()["dags"]) == {NOTICE, "cycle_decision"}
+    assert set(loaded()["dags"]) == {NOTICE, *OPERATING}
 
 
 def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +63,21 @@ def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[
     assert (
         max(seconds.values()) < 3
     )  # generous: the figure is printed, a busy machine must not fail the build
+
+
+@pytest.mark.parametrize("dag_id", OPERATING)
+def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) -> None:
+    dag = loaded()["dags"][dag_id]
+    assert (dag["tags"], dag["max_active_runs"], dag["catchup"]) == (["運用"], 1, False)
+    (task,) = dag["tasks"]
+    assert (task["queue"], task["tells"], task["name"].isascii()) == ("default", True, False)
+
+
+def test_the_ledger_is_audited_every_morning_and_nothing_else_starts_by_itself() -> None:
+    dags = loaded()["dags"]
+    # The zero: seen for the first time shortly after six, it waits for the next morning; there may be no ledger yet.
+    assert dags["ledger_audit"]["cron"] == ["0 6 * * *", "Asia/Tokyo", "0:00:00"]
+    assert {dags[dag_id]["schedule"] for dag_id in OPERATING[:2]} == {"NullTimetable"}
 
 
 def test_the_tasks_are_the_ones_that_open_runs_know() -> None:
@@ -139,7 +155,7 @@ def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy
 
 def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
     dags = loaded(broken_catalogue)["dags"]
-    assert set(dags) == {NOTICE, "second_notice", "cycle_decision"}
+    assert set(dags) == {NOTICE, "second_notice", *OPERATING}
     assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
     assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
 
@@ -148,5 +164,5 @@ def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path
     config = broken_catalogue.parent / "unreadable"
     shutil.copytree(broken_catalogue, config)
     (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
-    assert set(loaded(config)["dags"]) == {NOTICE, "second_notice", "cycle_decision"}
+    assert set(loaded(config)["dags"]) == {NOTICE, "second_notice", *OPERATING}
     assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]

@@ -33,8 +33,10 @@ from notice_cycle.exchange.package import (
     Manifest,
 )
 from notice_cycle.forms import SENT_BACK_REASONS
+from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
 from notice_cycle.records import Fact, Record
+from notice_cycle.restoration import REASONS_JA as RESTORATION_REASONS_JA
 from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
@@ -135,6 +137,8 @@ def test_every_mail_has_its_section() -> None:
 def test_the_runbook_tells_every_reason_and_stage_of_a_decision() -> None:
     reasons = [*DECISION_REASONS_JA.values(), *REASONS_JA.values(), *SENT_BACK_REASONS]
     assert [reason for reason in reasons if reason not in text("runbook.md")] == []
+    restoring = section("runbook.md", "(record_restoration)")
+    assert [reason for reason in RESTORATION_REASONS_JA.values() if reason not in restoring] == []
     redo = section("runbook.md", "やり直し")
     assert [stage.label_ja for stage in REDO_FROM if stage.label_ja not in redo] == []
 
@@ -191,6 +195,18 @@ def test_every_sentence_an_operator_may_meet_is_in_the_table() -> None:
         if (longest := max((part.strip() for part in parts), key=len)) not in table
     }
     assert missing == {}
+
+
+@pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit"])
+def test_a_dag_for_operating_has_the_section_that_its_failure_mail_names(dag: str) -> None:
+    source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
+    (task,) = re.findall(r"    def (\w+)\(\) -> str:", source)
+    told = section("runbook.md", f"({task})")
+    names = re.findall(r'display_name="(.+?)"', source)
+    assert len(names) == 2
+    assert [name for name in names if f"**{name}**" not in told] == []
+    for part in ("### 画面で見えるもの", "### すること", "### 元に戻す"):
+        assert part in told
 
 
 # ---- operations.md
@@ -344,7 +360,7 @@ def test_the_auditors_commands_for_a_package_do_it(tmp_path: Path, monkeypatch: 
 def test_namespaces_and_file_names_are_those_of_the_code() -> None:
     for name in ("exchange-format.md", "evidence.md"):
         used = set(re.findall(r"(?:-n |namespaces=\")(notice-cycle-\w+)", text(name)))
-        assert used <= {MANIFEST_NAMESPACE, MESSAGE_NAMESPACE}
+        assert used <= {MANIFEST_NAMESPACE, MESSAGE_NAMESPACE, CHECKPOINT_NAMESPACE}
         assert MANIFEST_NAMESPACE in used
         for file in (MANIFEST, MANIFEST_SIGNATURE, CHECKSUMS):
             assert file in text(name)

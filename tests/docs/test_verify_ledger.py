@@ -9,9 +9,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.builders import TASK, a_cycle, an_event
+from tests.builders import TASK, a_cycle, a_key_file, an_event
 from tests.conftest import LedgerDatabase
 
+from notice_cycle import clock
+from notice_cycle.encryption.sshsig import SigningKey
+from notice_cycle.ledger.audit import audit
+from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE, Checkpoints
 from notice_cycle.records import EncryptionRecord
 from notice_cycle.stage import predecessor_of
 
@@ -36,6 +40,12 @@ def verify(dsn: str, *noted: str) -> tuple[int, str]:
         ["bash", SCRIPT, dsn, *noted], env=environment(), capture_output=True, check=False, timeout=60
     )
     return ran.returncode, ran.stdout.decode()
+
+
+def bash_blocks() -> list[str]:
+    """The commands that evidence.md shows."""
+    shown = (ROOT / "docs" / "evidence.md").read_text("utf-8")
+    return re.findall(r"^```bash\n(.*?)^```$", shown, re.M | re.S)
 
 
 @pytest.fixture
@@ -102,6 +112,86 @@ def test_entries_cut_off_at_the_end_show_against_a_head_written_down(filled: Led
     assert verify(filled.reader, str(seq), digest)[0] == 1
 
 
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+class TestCheckpoint:
+    """A checkpoint in the auditor's hands, and the list of the ward's keys."""
+
+    @pytest.fixture
+    def desk(self, filled: LedgerDatabase, tmp_path: Path) -> Path:
+        key = a_key_file(tmp_path / "ward_key")
+        audit(filled.ledger, Checkpoints(tmp_path, key), at=clock.now())
+        line = f'架空区 namespaces="{CHECKPOINT_NAMESPACE}" {SigningKey.load(key).public_line}\n'
+        (tmp_path / "ward_signers").write_text(line)
+        return tmp_path
+
+    def checked(self, filled: LedgerDatabase, desk: Path, name: str = "checkpoint-000000010.json") -> int:
+        return verify(filled.reader, str(desk / name), str(desk / "ward_signers"))[0]
+
+    def test_a_signed_head_that_stands_holds_also_later(self, filled: LedgerDatabase, desk: Path) -> None:
+        assert self.checked(filled, desk) == 0
+        filled.ledger.note(None, an_event(9), TASK)
+        assert self.checked(filled, desk) == 0
+
+    def test_a_ledger_cut_off_behind_it_does_not(self, filled: LedgerDatabase, desk: Path) -> None:
+        filled.tamper("DELETE FROM ledger.entry WHERE seq = 10")
+        assert self.checked(filled, desk) == 1
+
+    @pytest.mark.parametrize(
+        ("file", "old", "new"),
+        [
+            ("checkpoint-000000010.json", '"entries":10', '"entries":11'),
+            ("checkpoint-000000010.json", "架空区", "別の区"),
+            ("checkpoint-000000010.json", '{"', '["'),
+            ("ward_signers", CHECKPOINT_NAMESPACE, "notice-cycle-manifest"),
+            ("ward_signers", "架空区 ", "別の区 "),
+        ],
+        ids=[
+            "altered",
+            "another ward",
+            "no checkpoint",
+            "a key for something else",
+            "a key of somebody else",
+        ],
+    )
+    def test_what_the_ward_did_not_sign_does_not(
+        self, filled: LedgerDatabase, desk: Path, file: str, old: str, new: str
+    ) -> None:
+        content = (desk / file).read_text(encoding="utf-8")
+        assert old in content
+        (desk / file).write_text(content.replace(old, new), encoding="utf-8")
+        assert self.checked(filled, desk) == 1
+
+    def test_a_ward_that_signs_for_another_wards_ledger_does_not(
+        self, filled: LedgerDatabase, desk: Path
+    ) -> None:
+        (ours,) = Checkpoints(desk, desk / "ward_key").kept()
+        (desk / "theirs").mkdir()
+        Checkpoints(desk / "theirs", desk / "ward_key").keep(ours.model_copy(update={"ward": "別の区"}))
+        line = (desk / "ward_signers").read_text(encoding="utf-8")
+        (desk / "ward_signers").write_text(line + line.replace("架空区", "別の区"), encoding="utf-8")
+        assert self.checked(filled, desk) == 0
+        assert self.checked(filled, desk, "theirs/checkpoint-000000010.json") == 1
+
+    def test_its_signature_by_hand_as_the_document_shows_it(self, desk: Path) -> None:
+        (by_hand,) = [block for block in bash_blocks() if "ssh-keygen" in block and "-s checkpoint" in block]
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", by_hand.replace("000000123", "000000010")],
+            cwd=desk,
+            capture_output=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr.decode()
+
+    @pytest.mark.parametrize(
+        "gone", ["checkpoint-000000010.json", "checkpoint-000000010.json.sig", "ward_signers"]
+    )
+    def test_a_file_that_is_not_there_is_no_verdict(
+        self, filled: LedgerDatabase, desk: Path, gone: str
+    ) -> None:
+        (desk / gone).unlink()
+        assert self.checked(filled, desk) == 2
+
+
 def test_looking_without_reaching_the_ledger_is_no_verdict() -> None:
     assert verify("host=/nonexistent dbname=ledger")[0] == 2
 
@@ -112,10 +202,7 @@ def test_without_arguments_it_says_how_to_use_it() -> None:
 
 
 def test_one_entry_by_hand_as_the_document_shows_it(filled: LedgerDatabase) -> None:
-    blocks = re.findall(
-        r"^```bash\n(.*?)^```$", (ROOT / "docs" / "evidence.md").read_text("utf-8"), re.M | re.S
-    )
-    (by_hand,) = [block for block in blocks if "head -c -1" in block]
+    (by_hand,) = [block for block in bash_blocks() if "head -c -1" in block]
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", by_hand],
         env={**environment(), "DSN": filled.reader},

@@ -16,6 +16,7 @@ from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.forms import tokyo
+from notice_cycle.ledger.heads import Head
 from notice_cycle.ledger.history import CycleHistory
 from tests.e2e.conftest import state_of, task_logs, wait_for
 from tests.e2e.trace import files_below
@@ -82,10 +83,17 @@ class Story:
 
     def decide(self, run_id: str, **conf: Any) -> str:
         """Starts やり直し・取下げ and waits for its end. Gives the state."""
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": {"cycle": self.cycle, **conf}}
-        unyo = self.ward.person("unyo")
-        unyo.request("POST", "/api/v2/dags/cycle_decision/dagRuns", body).raise_for_status()
-        path = f"/api/v2/dags/cycle_decision/dagRuns/{run_id}"
+        return self.ended("cycle_decision", run_id, cycle=conf.pop("cycle", self.cycle), **conf)
+
+    def started(self, dag: str, run_id: str, **conf: Any) -> httpx.Response:
+        """Starts a DAG for operating as the operator does."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        return self.ward.person("unyo").request("POST", f"/api/v2/dags/{dag}/dagRuns", body)
+
+    def ended(self, dag: str, run_id: str, **conf: Any) -> str:
+        """Starts a DAG for operating and waits for its end. Gives the state."""
+        self.started(dag, run_id, **conf).raise_for_status()
+        unyo, path = self.ward.person("unyo"), f"/api/v2/dags/{dag}/dagRuns/{run_id}"
         wait_for(lambda: unyo.request("GET", path).json()["state"] in {"success", "failed"}, run_id)
         return str(unyo.request("GET", path).json()["state"])
 
@@ -264,6 +272,49 @@ def test_a_dispatch_that_has_not_left_is_withdrawn_and_its_data_destroyed(story:
     assert not (ward.layout.vault / cycle).exists()
     assert story.decide("withdraw-again", **withdrawal) == "failed"
     assert len(ward.ledger.history(cycle).facts(r.WithdrawalCleanup)) == 1
+
+
+def test_the_ledger_is_audited_signed_for_and_its_head_told_by_mail(story: Story) -> None:
+    assert story.ended("ledger_audit", "audit") == "success"
+    head = story.ward.ledger.head()
+    checkpoint = story.ward.layout.checkpoints / f"checkpoint-{head.seq:09d}.json"
+    assert json.loads(checkpoint.read_bytes())["digest"] == head.digest
+    assert checkpoint.with_name(f"{checkpoint.name}.sig").exists()
+    assert [path.name for path in story.ward.layout.heads.iterdir()] == [Head.of(head).name]
+    wait_for(lambda: f"【台帳の末尾】第{head.seq}号" in story.mails(), "the mail")
+    assert head.digest in story.mails()
+
+
+def test_where_nothing_was_lost_no_restoration_is_recorded(story: Story) -> None:
+    restoration = {"reason_code": "drill", "note_number": "26情シ第12号"}
+    assert story.ended("ledger_restored", "nothing-lost", **restoration) == "failed"
+    wait_for(lambda: "記録する復旧がありません" in story.mails(), "the mail")
+    assert story.ward.ledger.entries(kind=r.LedgerRestored.kind()) == []
+
+
+def test_a_name_is_no_note_number(story: Story) -> None:
+    refused = story.started("ledger_restored", "a-name", reason_code="drill", note_number="見本花子")
+    assert refused.status_code == httpx.codes.BAD_REQUEST
+
+
+def test_a_ledger_without_its_noted_head_stops_everything_until_a_person_has_spoken(story: Story) -> None:
+    ward, run = story.ward, "in-a-restored-ledger"
+    found, lost = ward.ledger.head(), Head(999_999, "5" * 64)
+    (ward.layout.heads / lost.name).touch()
+    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    wait_for(lambda: state_of(ward, run, "opening.open_cycle") == "failed", "the stop")
+    assert story.ended("ledger_audit", "audit-refused") == "failed"
+    wait_for(lambda: "第999999号）より前の状態に戻っている" in story.mails(), "the mail")
+    assert ward.ledger.head() == found
+
+    restoration = {"reason_code": "drill", "note_number": "26情シ第12号"}
+    assert story.ended("ledger_restored", "restored", **restoration) == "success"
+    (entry,) = ward.ledger.entries(kind=r.LedgerRestored.kind())
+    restored = r.LedgerRestored.model_validate(entry.data)
+    assert (restored.found_seq, restored.lost_seq, restored.decided_by.name) == (found.seq, 999_999, "unyo")
+    assert restored.packages_beyond == ()
+    assert (ward.layout.heads / "superseded" / lost.name).exists()
+    assert story.ended("ledger_audit", "audit-again") == "success"
 
 
 def test_no_log_shows_a_raw_traceback_of_ours(story: Story) -> None:

@@ -1,7 +1,7 @@
 """やり直し and 取下げ: what a person may undo, until when, and for a registered reason only."""
 
 import pytest
-from tests.builders import TANTO, ACycle, a_cycle, a_decision
+from tests.builders import TANTO, ACycle, a_cycle, a_decision, a_file
 
 from notice_cycle import records as r
 from notice_cycle.decisions import REASONS_JA, REDO_FROM, redo, withdraw
@@ -71,6 +71,14 @@ def test_what_was_handed_over_is_not_withdrawn_even_when_it_was_redone() -> None
     redone = after(cycle, a_decision(supersedes=entry.digest))
     with pytest.raises(Refused, match="引渡し済みの発送回は取り下げられません"):
         withdraw(redone, "drill", TANTO)
+
+
+def test_what_a_restored_ledger_forgot_may_have_been_handed_over() -> None:
+    cycle = a_cycle().up_to(r.CompositionRecord)
+    package = f"{cycle.id}-p1"
+    forgotten = r.PackageBeyond(package=package, encrypted_file=a_file(f"{package}.csv.age"))
+    with pytest.raises(Refused, match="引渡し済みの発送回は取り下げられません"):
+        withdraw(cycle.history(), "drill", TANTO, beyond=[forgotten])
 
 
 def test_a_cycle_is_withdrawn_once() -> None:

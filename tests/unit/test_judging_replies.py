@@ -231,6 +231,7 @@ class TestErasure:
         *,
         also_sent: Sequence[r.HandoverRecord] = (),
         also_opened: Sequence[r.ContentReceiptRecord] = (),
+        beyond: Sequence[r.PackageBeyond] = (),
         **certificate: Any,
     ) -> r.ErasureRecord:
         cycle = CYCLE_OF_FORTY
@@ -242,6 +243,7 @@ class TestErasure:
             an_erasure_certificate(cycle, report, **certificate),
             handovers=[*also_sent, cycle[r.HandoverRecord]],
             opened=[*also_opened, cycle[r.ContentReceiptRecord]],
+            beyond=beyond,
             report_sha256=sha256(report.content()),
             certificate_sha256=a_digest("certificate"),
             signed_by=CONTRACTOR,
@@ -280,6 +282,15 @@ class TestErasure:
         assert (
             self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), also_sent=[replaced]).copies_erased == 3
         )
+
+    def test_a_package_that_a_restored_ledger_forgot_must_be_erased_too(self) -> None:
+        package = f"{CYCLE}-p9"
+        forgotten = a_file(f"{package}.csv.age", b"handed over and forgotten")
+        beyond = [r.PackageBeyond(package=package, encrypted_file=forgotten)]
+        with pytest.raises(Refused, match=r"p9\.csv\.ageの消去がありません"):
+            self.judged(an_erasure_report(CYCLE_OF_FORTY), beyond=beyond)
+        copies = (an_erased_copy(digest) for digest in (forgotten.sha256, self.ENCRYPTED, self.OPENED))
+        assert self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), beyond=beyond).copies_erased == 3
 
     def test_another_number_of_notices_is_refused(self) -> None:
         with pytest.raises(Refused, match="引渡し 40件、消去 39件"):

@@ -300,6 +300,94 @@ class TestForgetting:
         assert not folder_of(tmp_path).exists()
 
 
+class TestRewrapping:
+    """The keys of two cycles, four files, taken over from an old key-encryption key to a new one."""
+
+    NEW = KeyEncryptionKey(b"n" * 32)
+
+    @pytest.fixture
+    def both(self, the_vault: Vault, vault: CycleVault) -> Vault:
+        other = the_vault.cycle(OTHER_CYCLE)
+        other.create()
+        for cycle, words in ((vault, b"words of one"), (other, b"words of the other")):
+            cycle.keep_secret(PASSPHRASE, words)
+            keep(cycle, STAGED, PLAIN)
+        return the_vault
+
+    def renewed(self, tmp_path: Path, cycle: str = CYCLE) -> CycleVault:
+        return Vault(tmp_path / "vault", self.NEW).cycle(cycle)
+
+    def on_disk(self, tmp_path: Path) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (tmp_path / "vault").rglob("*") if path.is_file()}
+
+    def test_everything_opens_under_the_new_key_and_nothing_under_the_old(
+        self, both: Vault, vault: CycleVault, tmp_path: Path
+    ) -> None:
+        assert both.rewrap(self.NEW) == 4
+        assert self.renewed(tmp_path).secret(PASSPHRASE) == b"words of one"
+        assert self.renewed(tmp_path, OTHER_CYCLE).secret(PASSPHRASE) == b"words of the other"
+        for cycle in (CYCLE, OTHER_CYCLE):
+            assert read(self.renewed(tmp_path, cycle), STAGED) == PLAIN
+        for name in (PASSPHRASE, CYCLE_KEY):
+            with pytest.raises(Altered, match="開けません"):
+                vault.secret(name)
+
+    def test_twice_rewraps_nothing_the_second_time(self, both: Vault, tmp_path: Path) -> None:
+        both.rewrap(self.NEW)
+        before = self.on_disk(tmp_path)
+        assert both.rewrap(self.NEW) == 0
+        assert self.on_disk(tmp_path) == before
+
+    def test_artefacts_are_not_touched_and_nothing_is_left_beside(self, both: Vault, tmp_path: Path) -> None:
+        before = self.on_disk(tmp_path)
+        both.rewrap(self.NEW)
+        after = self.on_disk(tmp_path)
+        assert after.keys() == before.keys()
+        assert {path.name for path in after if after[path] != before[path]} == {CYCLE_KEY, PASSPHRASE}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in after} == {0o600}
+
+    @pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
+    def test_killed_in_the_middle_it_is_run_again(
+        self, both: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    ) -> None:
+        replace, renamed = Path.replace, 0
+
+        def power_cut(path: Path, target: Path) -> Path:
+            nonlocal renamed
+            renamed += 1
+            if renamed == killed_at:
+                raise KeyboardInterrupt
+            return replace(path, target)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Path, "replace", power_cut)
+            both.rewrap(self.NEW)
+        assert both.rewrap(self.NEW) == 4 - (killed_at - 1)
+        assert self.renewed(tmp_path).secret(PASSPHRASE) == b"words of one"
+        assert [path for path in self.on_disk(tmp_path) if path.suffix == ".partial"] == []
+
+    def test_one_that_opens_under_neither_stops_and_stays_with_all_behind_it(
+        self, both: Vault, tmp_path: Path
+    ) -> None:
+        first, second, *behind = sorted((tmp_path / "vault").glob("*/*.key"))
+        second.write_bytes(KeyEncryptionKey(b"x" * 32).wrap(b"a stranger's", context="x"))
+        before = self.on_disk(tmp_path)
+        with pytest.raises(Altered, match="開けません"):
+            both.rewrap(self.NEW)
+        after = self.on_disk(tmp_path)
+        assert [path for path in after if after[path] != before[path]] == [first]
+        assert len(behind) == 2
+
+    def test_with_a_wrong_present_key_nothing_is_changed(self, both: Vault, tmp_path: Path) -> None:
+        before = self.on_disk(tmp_path)
+        with pytest.raises(Altered, match="開けません"):
+            Vault(tmp_path / "vault", KeyEncryptionKey(b"w" * 32)).rewrap(self.NEW)
+        assert self.on_disk(tmp_path) == before
+
+    def test_an_empty_vault_has_nothing_to_rewrap(self, tmp_path: Path) -> None:
+        assert Vault(tmp_path / "nothing here", KeyEncryptionKey(bytes(32))).rewrap(self.NEW) == 0
+
+
 def test_files_and_folders_are_for_their_owner_alone(vault: CycleVault, tmp_path: Path) -> None:
     keep(vault, STAGED, PLAIN)
     vault.keep_secret(PASSPHRASE, b"words")

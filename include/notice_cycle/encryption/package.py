@@ -5,6 +5,7 @@ outbox holds ciphertext, counts and digests only.
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from notice_cycle.exchange.package import (
     checksums,
     marking,
 )
-from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
+from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord, PackageBeyond
 from notice_cycle.values import blocks, sha256, sha256_of_chunks, stored_file
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS
 
 CIPHER = "age v1 (scrypt, ChaCha20-Poly1305)"
+ENCRYPTED = ".csv.age"
+"""What the encrypted print file's name has behind the package's id."""
 
 
 def encrypt_package(
@@ -59,7 +62,7 @@ def encrypt_package(
         ordinary_total_yen = json.load(totals)["ordinary_total_yen"]
     secret = passphrase.generate()
     vault.keep_secret(PASSPHRASE, secret.reveal().encode())
-    encrypted = folder / f"{package}.csv.age"
+    encrypted = folder / f"{package}{ENCRYPTED}"
     partial = folder / f"{encrypted.name}.partial"
     with vault.reading(PRINT_FILE) as plain, partial.open("wb") as target:
         age.encrypt(plain, target, secret.reveal())
@@ -92,3 +95,9 @@ def encrypt_package(
         manifest_sha256=sha256(manifest.content()),
         signer_fingerprint=key.fingerprint,
     )
+
+
+def next_number(made: Iterable[EncryptionRecord], beyond: Iterable[PackageBeyond]) -> int:
+    """The number after every package ever `made` or found `beyond` a restored ledger: no name is used twice."""
+    known = [*(one.package for one in made), *(one.package for one in beyond)]
+    return max((int(package.rpartition("-p")[2]) for package in known), default=0) + 1

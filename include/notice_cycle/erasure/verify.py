@@ -11,6 +11,7 @@ from notice_cycle.records import (
     EncryptionRecord,
     ErasureRecord,
     HandoverRecord,
+    PackageBeyond,
 )
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
@@ -25,12 +26,14 @@ def verify_erasure(
     *,
     handovers: Sequence[HandoverRecord],
     opened: Sequence[ContentReceiptRecord],
+    beyond: Sequence[PackageBeyond],
     report_sha256: str,
     certificate_sha256: str,
     signed_by: str,
 ) -> ErasureRecord:
     """Every package that ever left (`handovers`) and every file ever `opened` must be among the copies.
 
+    So must every package `beyond` a restored ledger, whose hand-over was forgotten.
     Raises Refused naming what is missing.
     """
     if {report.manifest_sha256, certificate.manifest_sha256} != {encryption.manifest_sha256}:
@@ -39,8 +42,8 @@ def verify_erasure(
         raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
     erased = {copy.file_sha256 for copy in report.copies}
     held = {receipt.print_file_sha256: "開いた印字データ" for receipt in opened}
-    for sent in handovers:
-        held[sent.files[0].sha256] = f"暗号化された印字データ {sent.files[0].name}"
+    for file in (*(sent.files[0] for sent in handovers), *(package.encrypted_file for package in beyond)):
+        held[file.sha256] = f"暗号化された印字データ {file.name}"
     if missing := [name for digest, name in held.items() if digest not in erased]:
         raise Refused(f"消去報告書に、{'と'.join(missing)}の消去がありません。", advice=_ASK)
     if report.notices != composition.quantities.notices:

@@ -3,10 +3,11 @@
 Appends are serialised by an advisory lock that the table's own trigger takes too. Entering a record that
 already stands (same predecessor, same content) gives the stored entry back; the same predecessor with
 other content is a conflict that stops. Connections are short; only `locked` holds one.
+With `heads`, a ledger that has lost an entry is not written to, and every append is noted outside (see heads.py).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any
@@ -18,6 +19,7 @@ from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Conflict, Refused
 from notice_cycle.ledger.chain import Row, Verdict, verify_chain
 from notice_cycle.ledger.entry import GENESIS, Entry, System
+from notice_cycle.ledger.heads import Head, Heads
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import Fact, OpeningRecord, Record
 from notice_cycle.values import Person, sha256
@@ -52,10 +54,10 @@ def set_up(owner_dsn: str, *, ward: str, synthetic: bool, logins: dict[str, tupl
 
 
 class Ledger:
-    """The ledger behind a libpq connection string."""
+    """The ledger behind a libpq connection string. Without `heads` nothing is compared and nothing noted."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, heads: Heads | None = None) -> None:
+        self._dsn, self._heads = dsn, heads
 
     # ---- reading
 
@@ -89,6 +91,23 @@ class Ledger:
                 return entry.cycle
         return None
 
+    def head(self) -> Entry:
+        """The last entry. Raises Refused when empty."""
+        with self._connected() as connection:
+            row = connection.execute(_SELECT.encode() + b" ORDER BY seq DESC LIMIT 1").fetchone()
+            return Entry.from_text(row[4]) if row else self._genesis(connection)
+
+    def lost(self, heads: Sequence[Head]) -> list[Head]:
+        """Those of `heads` that do not stand in this ledger."""
+        with self._connected() as connection:
+            return _lost(connection, heads)
+
+    def compare_heads(self) -> None:
+        """Raises Refused when a head noted outside does not stand here: restored, cut off, or another ledger."""
+        if self._heads:
+            with self._connected() as connection:
+                self._compare_heads(connection)
+
     def verify(self) -> Verdict:
         """Recomputes the whole chain."""
         with self._connected() as connection, connection.cursor(name="verify") as cursor:
@@ -102,15 +121,17 @@ class Ledger:
         data = {"ward": ward, "synthetic": synthetic}
         with self._appending(begins_synthetic=synthetic) as connection:
             first = connection.execute(_SELECT.encode() + b" WHERE seq = 1").fetchone()
-            if first is None:
-                self._append(
-                    connection, System(task="set_up"), cycle=None, kind=GENESIS, follows=None, data=data
-                )
-            elif Entry.from_text(first[4]).data != data:
-                raise Conflict(
-                    "この証跡台帳は別の区分（実データ／架空データ）で始められています。",
-                    advice="接続先の台帳を確かめてください。台帳を作り直して続けることはできません。",
-                )
+            if first is not None:
+                if Entry.from_text(first[4]).data != data:
+                    raise Conflict(
+                        "この証跡台帳は別の区分（実データ／架空データ）で始められています。",
+                        advice="接続先の台帳を確かめてください。台帳を作り直して続けることはできません。",
+                    )
+                return
+            entry = self._append(
+                connection, System(task="set_up"), cycle=None, kind=GENESIS, follows=None, data=data
+            )
+        self._committed(entry)
 
     def enter(
         self, cycle: str, record: Record, actor: Person | System, *, after: type[Record] | None
@@ -140,15 +161,17 @@ class Ledger:
                         f"「{record.label_ja}」は別の内容ですでに記録されています（第{entry.seq}号）。",
                         advice="両方の内容を確認してください。やり直す場合は「やり直し・取下げ」で理由を記録します。",
                     )
-            return self._append(
+            entry = self._append(
                 connection, actor, cycle=cycle, kind=record.kind(), follows=follows, data=data
             )
+        return self._committed(entry)
 
     def note(self, cycle: str | None, fact: Fact, actor: Person | System) -> Entry:
         """Enters a fact that stands outside the chain of records (a refusal, a decision, an event)."""
         with self._appending() as connection:
             data = fact.model_dump(mode="json")
-            return self._append(connection, actor, cycle=cycle, kind=fact.kind(), follows=None, data=data)
+            entry = self._append(connection, actor, cycle=cycle, kind=fact.kind(), follows=None, data=data)
+        return self._committed(entry)
 
     @contextmanager
     def locked(self, cycle: str, stage: str, *, wait_seconds: int = 600) -> Iterator[None]:
@@ -193,6 +216,7 @@ class Ledger:
     def _appending(self, *, begins_synthetic: bool | None = None) -> Iterator[psycopg.Connection]:
         with self._connected() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_APPEND_LOCK,))
+            self._compare_heads(connection)  # a task may have begun before the ledger was restored
             synthetic = begins_synthetic
             if clock.is_moved() and synthetic is None:
                 synthetic = self._genesis(connection).data["synthetic"]
@@ -230,6 +254,19 @@ class Ledger:
         )
         return entry
 
+    def _committed(self, entry: Entry) -> Entry:
+        if self._heads:
+            self._heads.note(Head.of(entry))
+        return entry
+
+    def _compare_heads(self, connection: psycopg.Connection) -> None:
+        if self._heads and (lost := _lost(connection, self._heads.noted())):
+            raise Refused(
+                f"証跡台帳が、記録済みの末尾（第{lost[-1].seq}号）より前の状態に戻っているか、別の台帳です。",
+                advice="データベースをバックアップから戻したときは、DAG「台帳の復旧」に理由を付けて記録してください。"
+                "心当たりがなければ業務を止め、情報システム課の責任者に連絡してください。",
+            )
+
     @staticmethod
     def _genesis(connection: psycopg.Connection) -> Entry:
         row = connection.execute(_SELECT.encode() + b" WHERE seq = 1").fetchone()
@@ -241,6 +278,14 @@ class Ledger:
     def _history(connection: psycopg.Connection, cycle: str) -> CycleHistory:
         rows = connection.execute(_SELECT.encode() + b" WHERE cycle = %s ORDER BY seq", (cycle,))
         return CycleHistory([Entry.from_text(row[4]) for row in rows])
+
+
+def _lost(connection: psycopg.Connection, heads: Sequence[Head]) -> list[Head]:
+    rows = connection.execute(
+        "SELECT seq, digest FROM ledger.entry WHERE seq = ANY(%s)", ([head.seq for head in heads],)
+    )
+    standing = {Head(*row) for row in rows}
+    return [head for head in heads if head not in standing]
 
 
 def _one(row: tuple[Any, ...] | None) -> Any:

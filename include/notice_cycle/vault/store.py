@@ -36,6 +36,23 @@ class Vault:
         """The folder of one cycle; nothing is created yet."""
         return CycleVault(self._root / cycle, cycle, self._kek)
 
+    def rewrap(self, new: KeyEncryptionKey) -> int:
+        """Wraps every kept key and passphrase under `new` instead of the present key. Gives how many.
+
+        Each is written beside and renamed, and one that already opens under `new` is passed over: killed on the
+        way, it is run again. Raises Altered at the first that opens under neither; what is behind it stays as it
+        was. No task may run meanwhile.
+        """
+        renewed, count = Vault(self._root, new), 0
+        for path in sorted(self._root.glob("*/*.key")):
+            cycle, name = path.parent.name, path.name
+            try:
+                renewed.cycle(cycle).secret(name)
+            except Altered:
+                renewed.cycle(cycle).keep_secret(name, self.cycle(cycle).secret(name))
+                count += 1
+        return count
+
     def files_left(self) -> int:
         """How many files any cycle has in the vault."""
         return sum(1 for path in self._root.rglob("*") if path.is_file())

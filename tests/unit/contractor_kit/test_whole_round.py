@@ -208,6 +208,7 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
         certificate,
         handovers=[kit.package.handover],
         opened=[],
+        beyond=[],
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
         signed_by=CONTRACTOR,
