@@ -1,9 +1,11 @@
 """Brings a deployment to its present state; twice changes nothing.
 
-Databases and their roles, Airflow's metadata, the ledger, pools, roles of the web UI, the first administrator.
-Runs as a service of its own that ends before the others start; the only one that knows the superuser.
+Databases and their roles, Airflow's metadata, the ledger, pools, roles of the web UI, the administrator and the
+users of secrets/users.json. Runs as a service of its own that ends before the others start; the only one that
+knows the database's superuser.
 """
 
+import json
 import os
 import time
 from pathlib import Path
@@ -23,6 +25,11 @@ def main() -> None:
         _role(administrator, "airflow", _secret("metadata_password"))
         _database(administrator, "airflow", owner="airflow")
         _database(administrator, "ledger", owner="postgres")
+        for database in ("airflow", "ledger", "postgres", "template1"):
+            # Every login reaches its own database only; the ledger's groups are let in below.
+            administrator.execute(
+                sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
+            )
     _say("databases")
     from airflow.utils.db import upgradedb
 
@@ -34,26 +41,30 @@ def main() -> None:
         f"{superuser} dbname=ledger",
         ward=os.environ["NOTICE_CYCLE_WARD"],
         synthetic=os.environ.get("NOTICE_CYCLE_SYNTHETIC") == "1",
-        logins={"ward_writer": (_secret("ledger_writer_password"), "ledger_writer")},
+        logins={
+            "ward_writer": (_secret("ledger_writer_password"), "ledger_writer"),
+            "ward_auditor": (_secret("ledger_auditor_password"), "ledger_reader"),
+        },
     )
+    with psycopg.connect(superuser, dbname="ledger", autocommit=True) as administrator:
+        administrator.execute("GRANT CONNECT ON DATABASE ledger TO ledger_writer, ledger_reader")
     _say("ledger")
     from notice_cycle_airflow import roles
     from notice_cycle_airflow.pools import synchronise_pools
 
     synchronise_pools()
-    roles.synchronise_roles_and_users(
-        [
-            roles.User(
-                name="admin",
-                role=roles.ADMINISTRATOR,
-                family_name="管理",
-                given_name="者",
-                mail=os.environ["NOTICE_CYCLE_ADMIN_MAIL"],
-                password=SecretStr(_secret("admin_password")),
-            )
-        ]
+    administrator = roles.User(
+        name="admin",
+        role=roles.ADMINISTRATOR,
+        family_name="管理",
+        given_name="者",
+        mail=os.environ["NOTICE_CYCLE_ADMIN_MAIL"],
+        password=SecretStr(_secret("admin_password")),
     )
-    _say("roles, pools, administrator")
+    listed = json.loads(_secret("users.json"))
+    users = [roles.User(**{**user, "password": SecretStr(user["password"])}) for user in listed]
+    roles.synchronise_roles_and_users([administrator, *users])
+    _say(f"roles, pools, administrator, {len(users)} users")
 
 
 def _role(administrator: psycopg.Connection, name: str, password: str) -> None:

@@ -1,7 +1,7 @@
 """Stands for the ward's mail server: takes every mail and delivers none.
 
 Each mail becomes one file `NNNN-<subject>.eml`, whole from the moment it can be seen. Run it with
-`python -m embedded_ward.mail_catcher --mail DIRECTORY --port PORT`; it listens on 127.0.0.1 only.
+`python -m embedded_ward.mail_catcher --mail DIRECTORY --port PORT`; it listens on 127.0.0.1 unless --host says otherwise.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def slug(subject: str) -> str:
     return "-".join(words)[:40].strip("-") or "no-subject"
 
 
-async def serve(directory: Path, port: int) -> None:
+async def serve(directory: Path, host: str, port: int) -> None:
     """Listen until SIGTERM."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -66,10 +66,10 @@ async def serve(directory: Path, port: int) -> None:
             enable_SMTPUTF8=True,
             hostname="mail.ward.example",
         ),
-        "127.0.0.1",
+        host,
         port,
     )
-    log.info("listening on 127.0.0.1:%d", port)
+    log.info("listening on %s:%d", host, port)
     async with server:
         await stopped.wait()
 
@@ -79,6 +79,7 @@ if __name__ == "__main__":
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--mail", type=Path, required=True)
+    arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--port", type=int, required=True)
     options = arguments.parse_args()
-    asyncio.run(serve(options.mail, options.port))
+    asyncio.run(serve(options.mail, options.host, options.port))

@@ -8,6 +8,7 @@ import argparse
 import json
 import re
 import shutil
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,10 +35,13 @@ class Officer:
     name: str
     password: str
     address: str
+    authority: Path | None = None
+    """The certificate that the web UI's is signed by, when the machine does not know it."""
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.address, timeout=30.0, trust_env=False)
+        trusted = ssl.create_default_context(cafile=self.authority) if self.authority else True
+        self.http = httpx.Client(base_url=self.address, timeout=30.0, trust_env=False, verify=trusted)
 
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         """One call as this person, logging in first when needed."""
@@ -85,7 +89,6 @@ class Script:
 
     def __init__(self, officers: dict[str, Officer], tray: Path, desk: Path) -> None:
         self.officers, self.tray, self.desk = officers, tray, desk
-        self.envelopes: dict[str, str] = {}
         self._known: dict[str, Callable[[WaitingForm], Answer | None]] = {
             "検証確認": self._confirm_validation,
             "引渡し承認": self._approve_handover,
@@ -119,8 +122,6 @@ class Script:
         return "tanto1", "確認した", {"reason": None}
 
     def _approve_handover(self, form: WaitingForm) -> Answer:
-        # The officer notes the number of envelopes, to count against on the day of delivery.
-        self.envelopes[form.cycle] = re.search(r"([\d,]+)封", form.body).group(1)  # type: ignore[union-attr]
         return "shonin", "承認する", {"reason": None}
 
     def _hand_over_passphrase(self, form: WaitingForm) -> Answer | None:
@@ -150,9 +151,16 @@ class Script:
                 "delivered_at": tokyo(clock.now()),
                 "handler": "石川 恵",
                 "deliverer": "印刷 次郎",
-                "quantity": self.envelopes[form.cycle],
+                "quantity": self._approved_envelopes(form),
             },
         )
+
+    def _approved_envelopes(self, form: WaitingForm) -> str:
+        """The number to count against: the officer looks it up in the form that was approved."""
+        path = re.sub("/taskInstances/[^/]+/", "/taskInstances/composition.approve_handover/", form.path)
+        approved = self.officers["tanto2"].request("GET", path)
+        approved.raise_for_status()
+        return re.search(r"([\d,]+)封", approved.json()["body"]).group(1)  # type: ignore[union-attr]
 
     def _confirm_erasure(self, form: WaitingForm) -> Answer:
         return (
@@ -166,12 +174,16 @@ def main() -> None:
     """Looks for forms until it is stopped."""
     parser = argparse.ArgumentParser(description="the scripted officers of the demo")
     parser.add_argument("--address", required=True)
+    parser.add_argument("--authority", type=Path, help="PEM file: whom to trust for the address")
     parser.add_argument("--passwords", type=Path, required=True, help="JSON file: login to password")
     parser.add_argument("--tray", type=Path, required=True)
     parser.add_argument("--desk", type=Path, required=True)
     options = parser.parse_args()
     passwords = json.loads(options.passwords.read_text(encoding="utf-8"))
-    officers = {name: Officer(name, password, options.address) for name, password in passwords.items()}
+    officers = {
+        name: Officer(name, password, options.address, options.authority)
+        for name, password in passwords.items()
+    }
     script = Script(officers, options.tray, options.desk)
     while True:
         try:

@@ -198,6 +198,8 @@ class EmbeddedWard:
             "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(layout.root / "config" / "allowed_signers"),
             "NOTICE_CYCLE_OUTBOX": str(layout.outbox),
             "NOTICE_CYCLE_INBOX": str(layout.inbox),
+            "NOTICE_CYCLE_HEADS": str(layout.heads),
+            "NOTICE_CYCLE_CHECKPOINTS": str(layout.checkpoints),
             "NOTICE_CYCLE_PRINT_TRAY": str(layout.print_tray),
             "NOTICE_CYCLE_REPLY_INTERVAL_SECONDS": str(self.pace.reply_interval_seconds),
             "NOTICE_CYCLE_RETRY_SECONDS": str(self.pace.retry_seconds),
@@ -215,7 +217,9 @@ class EmbeddedWard:
         shutil.copytree(REPOSITORY / "include" / "config", config)
         parties = config / "parties.yaml"
         parties.write_text(
-            parties.read_text(encoding="utf-8").replace("port: 8022", f"port: {self.layout.sftp_port}"),
+            parties.read_text(encoding="utf-8")
+            .replace("host: sftp.print.example", "host: 127.0.0.1")
+            .replace("port: 22\n", f"port: {self.layout.sftp_port}\n"),
             encoding="utf-8",
         )
         (config / "allowed_signers").write_text(

@@ -1,8 +1,14 @@
 """docker-compose.yaml as a text: who is given which secret, volume and network, and that all of it exists."""
 
+import json
+import re
 import runpy
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +16,11 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-OURS = ("init", "api-server", "scheduler", "dag-processor", "worker", "worker-lgwan")
+OURS = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "worker-lgwan")
+PROXIES = ("web", "core-gateway", "mail-gateway")
+DEMO = ("core-system", "fill-core-system", "mail-catcher", "contractor-host", "contractor", "officers")
+METADATA = {"metadata_dsn", "metadata_async_dsn", "fernet_key", "jwt_secret", "postgres_password"}
+DEPLOY = ROOT / "deploy"
 
 
 @cache
@@ -27,28 +37,109 @@ def secrets_of(name: str) -> set[str]:
 
 
 def volumes_of(name: str) -> set[str]:
-    return {volume.split(":")[0] for volume in service(name).get("volumes", [])}
+    """The named volumes; the configuration is a folder of the host."""
+    return {volume.split(":")[0] for volume in service(name).get("volumes", [])} & set(compose()["volumes"])
+
+
+def networks_of(name: str) -> set[str]:
+    return set(service(name).get("networks", ()))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("deployment") / "secrets"
-    runpy.run_path(str(ROOT / "deploy" / "secrets_files.py"))["main"](folder)
-    return folder
+def make() -> Callable[..., None]:
+    return runpy.run_path(str(DEPLOY / "secrets_files.py"))["main"]
+
+
+@pytest.fixture(scope="module")
+def complaints() -> Callable[[Path], list[str]]:
+    return runpy.run_path(str(DEPLOY / "start.py"))["complaints"]
+
+
+@pytest.fixture
+def made(tmp_path: Path, make: Callable[..., None]) -> Path:
+    make(tmp_path / "secrets", demo=True)
+    return tmp_path / "secrets"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_secret_that_is_given_is_defined_and_made(made: Path) -> None:
     given = set().union(*(secrets_of(name) for name in compose()["services"]))
     assert given == set(compose()["secrets"])
-    assert given <= {path.name for path in made.iterdir()}
+    assert given <= set(contents(made))
 
 
-def test_secret_files_are_private_and_made_only_once(made: Path) -> None:
-    before = {path.name: path.read_bytes() for path in made.iterdir()}
+def test_secret_files_are_private_and_made_only_once(made: Path, make: Callable[..., None]) -> None:
+    before = contents(made)
     assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o400}
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
-    runpy.run_path(str(ROOT / "deploy" / "secrets_files.py"))["main"](made)
-    assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+    make(made, demo=True)
+    assert contents(made) == before
+
+
+def test_a_deleted_password_is_made_anew_and_what_repeats_it_follows(
+    made: Path, make: Callable[..., None]
+) -> None:
+    before = contents(made)
+    (made / "metadata_password").unlink()
+    (made / "ledger_writer_password").unlink()
+    make(made, demo=True)
+    after = contents(made)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {
+        *("metadata_password", "metadata_dsn", "metadata_async_dsn"),
+        *("ledger_writer_password", "connections_worker.json", "connections_lgwan.json"),
+    }
+    assert (
+        json.loads(after["connections_lgwan.json"])["ledger"]["password"].encode()
+        == after["ledger_writer_password"]
+    )
+
+
+def test_what_was_filled_in_by_hand_stays(tmp_path: Path, make: Callable[..., None]) -> None:
+    make(tmp_path)
+    file = tmp_path / "connections_worker.json"
+    known = json.loads(file.read_text(encoding="utf-8"))
+    known["core_system"]["password"] = "of the core system"
+    file.unlink()
+    file.write_text(json.dumps(known), encoding="utf-8")
+    make(tmp_path)
+    assert json.loads(file.read_text(encoding="utf-8"))["core_system"]["password"] == "of the core system"
+
+
+def test_a_rehearsal_starts_with_what_was_made(made: Path, complaints: Callable[[Path], list[str]]) -> None:
+    assert complaints(made) == []
+
+
+def test_a_deployment_does_not_start_before_what_only_others_know_is_filled_in(
+    tmp_path: Path, make: Callable[..., None], complaints: Callable[[Path], list[str]]
+) -> None:
+    make(tmp_path)
+    assert {line.partition(":")[0] for line in complaints(tmp_path)} == {
+        *("allowed_signers", "connections_worker.json", "connections_lgwan.json"),
+    }
+
+
+@pytest.mark.parametrize("password", ["", "airflow", "Admin", "postgres123", "CHANGE_ME", "short-one"])
+def test_known_and_short_passwords_are_refused_without_telling_them(
+    password: str, tmp_path: Path, complaints: Callable[[Path], list[str]]
+) -> None:
+    (tmp_path / "admin_password").write_text(password)
+    [line] = complaints(tmp_path)
+    assert line.startswith("admin_password:")
+    assert not password or password == "CHANGE_ME" or password not in line
+
+
+def test_a_container_ends_with_the_reason_before_its_command_runs(tmp_path: Path) -> None:
+    (tmp_path / "admin_password").write_text("airflow")
+    program = (DEPLOY / "start.py").read_text(encoding="utf-8").replace("/run/secrets", str(tmp_path))
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "echo", "started"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert "admin_password" in ended.stderr
 
 
 def test_only_the_worker_reads_vault_and_key_encryption_key() -> None:
@@ -57,21 +148,50 @@ def test_only_the_worker_reads_vault_and_key_encryption_key() -> None:
 
 
 def test_only_the_lgwan_worker_is_on_the_contractors_network() -> None:
-    assert [name for name in OURS if "lgwan" in service(name)["networks"]] == ["worker-lgwan"]
-    assert volumes_of("worker-lgwan") == {"outbox", "inbox"}
-    assert compose()["networks"]["inner"] == {"internal": True}
+    assert [name for name in (*OURS, *PROXIES) if "lgwan" in networks_of(name)] == ["worker-lgwan"]
+    assert volumes_of("worker-lgwan") == {"outbox", "inbox", "heads", "logs"}
+    assert "outbox:/srv/outbox:ro" in service("worker-lgwan")["volumes"]
+
+
+def test_workers_and_airflow_stand_on_networks_that_lead_nowhere() -> None:
+    internal = {
+        name for name, network in compose()["networks"].items() if network and network.get("internal")
+    }
+    assert internal == {"inner", "core", "front"}
+    assert [name for name in (*OURS, "postgres", "redis") if networks_of(name) - internal] == ["worker-lgwan"]
+    assert networks_of("worker") == {"inner", "core"}
+
+
+def test_only_the_worker_reaches_the_core_systems_gateway() -> None:
+    assert {name for name in compose()["services"] if "core" in networks_of(name)} == {
+        "worker",
+        "core-gateway",
+    }
+
+
+def test_only_the_front_door_is_published() -> None:
+    assert [name for name in compose()["services"] if service(name).get("ports")] == ["web"]
 
 
 @pytest.mark.parametrize("worker", ["worker", "worker-lgwan"])
 def test_workers_hold_nothing_of_the_metadata_database_and_cannot_speak_for_other_tasks(worker: str) -> None:
-    assert not secrets_of(worker) & {
-        "metadata_dsn",
-        "metadata_async_dsn",
-        "fernet_key",
-        "jwt_secret",
-        "postgres_password",
-    }
+    assert not secrets_of(worker) & METADATA
     assert not {name for name in service(worker)["environment"] if "SQL_ALCHEMY" in name or "JWT" in name}
+
+
+@pytest.mark.parametrize("name", [*OURS, *PROXIES])
+def test_containers_of_ours_are_hardened_watched_and_bounded(name: str) -> None:
+    ours = service(name)
+    assert ours["read_only"] and ours["cap_drop"] == ["ALL"] and ours["mem_limit"]
+    assert ours["logging"]["options"]["max-size"]
+    assert ours["restart"] == ("no" if name == "init" else "unless-stopped")
+    assert name == "init" or ours["healthcheck"]["test"][:3] == ["CMD", "python", "deploy/healthy.py"]
+
+
+def test_the_rest_of_the_world_is_there_in_a_rehearsal_only() -> None:
+    assert [name for name in compose()["services"] if "demo" in service(name).get("profiles", [])] == list(
+        DEMO
+    )
 
 
 def test_secrets_are_files_and_never_stand_in_the_environment() -> None:
@@ -83,14 +203,44 @@ def test_secrets_are_files_and_never_stand_in_the_environment() -> None:
             assert not secret or str(value).startswith(("cat /run/secrets/", "airflow.secrets.")), variable
 
 
-def test_every_variable_that_must_be_named_is_in_the_example() -> None:
+def test_every_variable_is_explained_in_the_example_and_set_in_the_rehearsal() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    rehearsal = (DEPLOY / "demo.env").read_text(encoding="utf-8")
     text = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
-    named = {part.split("}")[0].split(":")[0] for part in text.split("${")[1:]}
-    assert {name for name in named if f"{name}=" not in example} == set()
+    named = set(re.findall(r"\$\{([A-Z_]+)", text))
+    assert {name for name in named if not re.search(rf"^{name}=.*  # ", example, re.MULTILINE)} == set()
+    told = set(re.findall(r"^(NOTICE_CYCLE_[A-Z_]+)=", rehearsal, re.MULTILINE))
+    assert told <= named
+    assert set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) == named
 
 
 def test_what_the_services_run_exists() -> None:
-    assert (ROOT / service("init")["command"][1]).exists()
-    for name in OURS[1:]:
-        assert service(name)["command"][0] == "airflow"
+    from airflow.cli.cli_parser import get_parser
+
+    parser = get_parser()
+    for name in (*OURS, *PROXIES, *DEMO):
+        command = [str(part) for part in (service(name).get("command") or [])]
+        for part in (*command, *map(str, service(name).get("entrypoint", []))):
+            if part.startswith("deploy/"):
+                assert (ROOT / part).exists(), part
+        if command[:1] == ["airflow"]:
+            parser.parse_args(command[1:])
+        if command[:2] == ["python", "-m"]:
+            assert find_spec(command[2]), command[2]
+
+
+def test_every_build_stage_exists_and_each_image_is_built_once() -> None:
+    stages = set(re.findall(r"^FROM \S+ AS (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    builds = [service(name)["build"]["target"] for name in compose()["services"] if "build" in service(name)]
+    assert sorted(builds) == sorted(stages)
+
+
+def test_a_gateway_forwards_to_one_address_and_nothing_else() -> None:
+    configuration = runpy.run_path(str(DEPLOY / "proxy.py"))["configuration"]
+    text = configuration("gateway", ["5432=core.ward.example:5432", "6310="])
+    assert re.findall(r'listen (\d+); set \$to "([^"]+)"', text) == [
+        ("5432", "core.ward.example:5432"),
+        ("6310", "nowhere.invalid:9"),
+    ]
+    with pytest.raises(SystemExit, match="not an address"):
+        configuration("gateway", ['5432=a"; } server { listen 9'])

@@ -70,7 +70,7 @@ def desk(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.Mon
         }
     )
     cycle = RunningCycle(id=UP_TO_WIPE.id, actor=TASK, settings=settings, ledger=ledger)
-    party = cycle.configuration.party.model_copy(update={"port": host.port})
+    party = cycle.configuration.party.model_copy(update={"host": "127.0.0.1", "port": host.port})
     cycle.__dict__["configuration"] = cycle.configuration.model_copy(update={"party": party})
     return Desk(host, cycle)
 

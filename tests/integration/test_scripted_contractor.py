@@ -234,6 +234,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
         certificate_sha256=certificate_digest,
         handovers=[package.handover],
         opened=[content_receipt],
+        beyond=[],
         signed_by=CONTRACTOR,
     )
     assert erasure.copies_erased == 3
