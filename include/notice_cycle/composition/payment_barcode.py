@@ -1,9 +1,9 @@
 """The numbers a notice is paid by: the 44 digits for convenience stores (GS1-128) and the four Pay-easy fields.
 
-Field order and widths are those of 流通システム開発センター (GS1 Japan), GS1-128 による標準料金代理収納ガイドライン;
-AI 91 and the first five fields as printed in Hitachi's EUR システム設計ガイド 4.4.6 (itpfdoc.hitachi.co.jp). Three
-things are not settled by public text and must be agreed with the collecting company before the first real print:
-the use of the 21 free digits, the check digit over all 43 digits before it (AI included), and the issuer's code.
+AI 91 and the fields up to the due date stand as printed in Hitachi's EUR システム設計ガイド 4.4.6
+(itpfdoc.hitachi.co.jp). What public text does not settle must be agreed with the collecting company, by GS1 Japan's
+GS1-128 による標準料金代理収納ガイドライン, before the first real print: the last eight digits (stamp flag, amount,
+check digit over all 43 digits before it, AI included), the use of the 21 free digits, and the issuer's code.
 
 A slip over 300,000 yen gets no barcode, because stores take none; a slip over nothing gets none either. The
 revenue-stamp flag is always 0: a receipt for public money bears no 収入印紙, also from 50,000 yen on.
