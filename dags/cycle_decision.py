@@ -27,6 +27,7 @@ with DAG(
     schedule=None,
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
     tags=["運用"],
     params={
         "cycle": Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号"),

@@ -5,6 +5,9 @@ merely repeat a password follow it, and so does the entry `ledger` of the connec
 changed by deleting its file and running this again. What only others know (core system, contractor, mail relay)
 stands as CHANGE_ME until somebody fills it in; a service does not start with it. Files belong to the user id the
 containers run under and are readable by nobody else.
+
+A key that others must know of first comes into use in two steps: `secrets prepare NAME` makes it beside the present
+one, `secrets take NAME` puts it in its place. Both may be run again.
 """
 
 import base64
@@ -28,6 +31,8 @@ PRODUCT_UID = 50000
 PLACEHOLDER = "CHANGE_ME"
 PASSWORDS = ("postgres", "metadata", "ledger_writer", "ledger_auditor", "redis", "admin")
 CERTIFICATE_DAYS = 825
+FERNET_KEY = "fernet_key"
+IN_TWO_STEPS = (FERNET_KEY, "signing_key", "sftp_key")
 
 
 def main(folder: Path, *, url: str = "https://localhost:8443", demo: bool = False) -> None:
@@ -54,6 +59,37 @@ def main(folder: Path, *, url: str = "https://localhost:8443", demo: bool = Fals
         "allowed_signers", f'# {PLACEHOLDER}: example_print namespaces="notice-cycle-message" ssh-ed25519 …\n'
     )
     made.keep("users.json", "[]\n")
+
+
+def prepare(folder: Path, name: str) -> str:
+    """Makes the new key beside the present one. Gives the public line that others must know, or what to do next."""
+    made = _Folder(folder)
+    if name == FERNET_KEY:
+        keys = made.read(FERNET_KEY).split(",")
+        if len(keys) == 1:
+            made.write(FERNET_KEY, f"{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()},{keys[0]}")
+        return "airflow rotate-fernet-key"
+    made.keep_key_pair(f"{name}.new")
+    return made.read(f"{name}.new.pub").strip()
+
+
+def take(folder: Path, name: str) -> None:
+    """Puts what was prepared in the place of the present key; its public line is kept in NAME.former.pub."""
+    made = _Folder(folder)
+    if name == FERNET_KEY:
+        made.write(FERNET_KEY, made.read(FERNET_KEY).split(",")[0])
+        return
+    if not made.has(f"{name}.new.pub"):
+        sys.exit(
+            f"{name}.new がありません。先に `docker compose run --rm secrets prepare {name}` を実行してください。"
+        )
+    former = made.read(f"{name}.former.pub") if made.has(f"{name}.former.pub") else ""
+    if (present := made.read(f"{name}.pub")) not in former:
+        made.write(f"{name}.former.pub", former + present)
+    # The public line goes last: while it lies there, this may be run again.
+    if made.has(f"{name}.new"):
+        made.move(f"{name}.new", name)
+    made.move(f"{name}.new.pub", f"{name}.pub")
 
 
 def _repeat_passwords(made: "_Folder") -> None:
@@ -96,9 +132,12 @@ def _outside_world(made: "_Folder") -> None:
         "allowed_signers",
         f'example_print namespaces="notice-cycle-message" {made.read("demo_signing_key.pub")}',
     )
-    made.write(
-        "demo_ward_signers", f'架空区 namespaces="notice-cycle-manifest" {made.read("signing_key.pub")}'
-    )
+    # The contractor keeps the ward's earlier keys: packages signed with them are still open.
+    signers = made.read("demo_ward_signers") if made.has("demo_ward_signers") else ""
+    for public in filter(made.has, ("signing_key.pub", "signing_key.new.pub")):
+        signer = f'架空区 namespaces="notice-cycle-manifest" {made.read(public)}'
+        signers += "" if signer in signers else signer
+    made.write("demo_ward_signers", signers)
     roster = (
         ("tanto1", "担当", "青木", "一郎"),
         ("tanto2", "担当", "石川", "恵"),
@@ -181,17 +220,22 @@ class _Folder:
             os.chown(beside, PRODUCT_UID, PRODUCT_UID)
         beside.replace(self.path / name)
 
+    def move(self, name: str, to: str) -> None:
+        """Renames a file over another."""
+        (self.path / name).replace(self.path / to)
+
     def keep_key_pair(self, name: str) -> None:
         """An Ed25519 key in OpenSSH's format, its public line in NAME.pub."""
         if not self.has(name):
-            key = Ed25519PrivateKey.generate()
-            private = key.private_bytes(
+            private = Ed25519PrivateKey.generate().private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
             )
+            self.write(name, private.decode())
+        if not self.has(f"{name}.pub"):
+            key = serialization.load_ssh_private_key(self.read(name).encode(), password=None)
             public = key.public_key().public_bytes(
                 serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
             )
-            self.write(name, private.decode())
             self.write(f"{name}.pub", f"{public.decode()}\n")
 
     def connections(self, name: str, ledger: dict[str, Any], others: dict[str, Any]) -> None:
@@ -201,6 +245,15 @@ class _Folder:
 
 
 if __name__ == "__main__":
+    match sys.argv[2:]:
+        case []:
+            pass
+        case ["prepare", name] if name in IN_TWO_STEPS:
+            print(prepare(Path(sys.argv[1]), name))
+        case ["take", name] if name in IN_TWO_STEPS:
+            take(Path(sys.argv[1]), name)
+        case _:
+            sys.exit(f"secrets [prepare|take {'|'.join(IN_TWO_STEPS)}]")
     main(
         Path(sys.argv[1]),
         url=os.environ.get("NOTICE_CYCLE_URL", "https://localhost:8443"),

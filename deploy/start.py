@@ -1,9 +1,10 @@
 """How every container starts: the secrets it was given are looked at, then the command takes its place.
 
 Refuses to start with a secret that is empty, still the placeholder, a password known from manuals, or too short
-to be one. Standard library only.
+to be one. Where the data are invented, every page of the web UI says so. Standard library only.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -34,6 +35,27 @@ KNOWN = frozenset(
     ]
 )
 SHORTEST_PASSWORD = 14
+
+# AIRFLOW__API__THEME where the data are invented: above everything else, whatever page is shown.
+MARK_ON_EVERY_PAGE = {
+    "globalCss": {
+        "body::after": {
+            "content": '"架空データ"',
+            "position": "fixed",
+            "top": "0",
+            "left": "50%",
+            "transform": "translateX(-50%)",
+            "zIndex": "99999",
+            "padding": "1px 18px",
+            "borderRadius": "0 0 6px 6px",
+            "background": "#b3261e",
+            "color": "white",
+            "fontWeight": "bold",
+            "fontSize": "13px",
+            "pointerEvents": "none",
+        }
+    }
+}
 
 
 def complaints(folder: Path) -> list[str]:
@@ -68,6 +90,8 @@ def main(command: list[str]) -> None:
         )
         print("\n".join(f"  {line}" for line in found), file=sys.stderr, flush=True)
         sys.exit(os.EX_CONFIG)
+    if os.environ.get("NOTICE_CYCLE_SYNTHETIC") == "1":
+        os.environ["AIRFLOW__API__THEME"] = json.dumps(MARK_ON_EVERY_PAGE)
     os.execvp(command[0], command)  # noqa: S606 - the command of docker-compose.yaml
 
 

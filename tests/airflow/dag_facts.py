@@ -17,6 +17,7 @@ facts = {
             "display_name": dag.dag_display_name,
             "tags": sorted(dag.tags),
             "max_active_runs": dag.max_active_runs,
+            "starts_paused": dag.is_paused_upon_creation,
             "dagrun_timeout": dag.dagrun_timeout is not None,
             "catchup": dag.catchup,
             "schedule": dag.timetable.summary

@@ -69,6 +69,7 @@ def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[
 def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) -> None:
     dag = loaded()["dags"][dag_id]
     assert (dag["tags"], dag["max_active_runs"], dag["catchup"]) == (["運用"], 1, False)
+    assert dag["starts_paused"] is False  # a paused one would accept a request and never run it
     (task,) = dag["tasks"]
     assert (task["queue"], task["tells"], task["name"].isascii()) == ("default", True, False)
 

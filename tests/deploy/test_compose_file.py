@@ -1,6 +1,7 @@
 """docker-compose.yaml as a text: who is given which secret, volume and network, and that all of it exists."""
 
 import json
+import os
 import re
 import runpy
 import stat
@@ -46,8 +47,13 @@ def networks_of(name: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def make() -> Callable[..., None]:
-    return runpy.run_path(str(DEPLOY / "secrets_files.py"))["main"]
+def secret_files() -> dict[str, Any]:
+    return runpy.run_path(str(DEPLOY / "secrets_files.py"))
+
+
+@pytest.fixture(scope="module")
+def make(secret_files: dict[str, Any]) -> Callable[..., None]:
+    return secret_files["main"]
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +104,54 @@ def test_a_deleted_password_is_made_anew_and_what_repeats_it_follows(
     )
 
 
+@pytest.mark.parametrize("name", ["signing_key", "sftp_key"])
+def test_a_new_key_lies_beside_the_present_one_until_it_is_taken(
+    name: str, made: Path, secret_files: dict[str, Any]
+) -> None:
+    before = contents(made)
+    public = secret_files["prepare"](made, name)
+    assert secret_files["prepare"](made, name) == public
+    assert {key: value for key, value in contents(made).items() if ".new" not in key} == before
+    for _ in range(2):
+        secret_files["take"](made, name)
+        secret_files["main"](made, demo=True)
+        assert (made / f"{name}.pub").read_text().strip() == public
+        assert (made / f"{name}.former.pub").read_bytes() == before[f"{name}.pub"]
+        (made / f"{name}.pub").replace(made / f"{name}.new.pub")  # as if killed before the last rename
+        (made / f"{name}.pub").write_bytes(before[f"{name}.pub"])
+    assert (made / name).read_bytes() != before[name]
+
+
+def test_the_contractor_of_the_rehearsal_knows_the_wards_earlier_and_coming_keys(
+    made: Path, secret_files: dict[str, Any]
+) -> None:
+    known = (made / "demo_ward_signers").read_text()
+    public = secret_files["prepare"](made, "signing_key")
+    for step in ("prepare", "take"):
+        secret_files[step](made, "signing_key")
+        secret_files["main"](made, demo=True)
+        now = (made / "demo_ward_signers").read_text()
+        assert now.startswith(known) and public in now and len(now.splitlines()) == 2
+
+
+def test_both_fernet_keys_hold_until_the_new_one_is_taken(made: Path, secret_files: dict[str, Any]) -> None:
+    old = (made / "fernet_key").read_text()
+    for _ in range(2):
+        secret_files["prepare"](made, "fernet_key")
+        new, kept = (made / "fernet_key").read_text().split(",")
+        assert kept == old != new
+    for _ in range(2):
+        secret_files["take"](made, "fernet_key")
+        assert (made / "fernet_key").read_text() == new
+
+
+def test_taking_what_was_not_prepared_is_refused(made: Path, secret_files: dict[str, Any]) -> None:
+    before = contents(made)
+    with pytest.raises(SystemExit, match="prepare sftp_key"):
+        secret_files["take"](made, "sftp_key")
+    assert contents(made) == before
+
+
 def test_what_was_filled_in_by_hand_stays(tmp_path: Path, make: Callable[..., None]) -> None:
     make(tmp_path)
     file = tmp_path / "connections_worker.json"
@@ -142,9 +196,24 @@ def test_a_container_ends_with_the_reason_before_its_command_runs(tmp_path: Path
     assert "admin_password" in ended.stderr
 
 
+@pytest.mark.parametrize("synthetic", ["1", "0"])
+def test_every_page_says_that_the_data_are_invented_where_they_are(synthetic: str, tmp_path: Path) -> None:
+    from embedded_ward import airflow_stack
+
+    program = (DEPLOY / "start.py").read_text(encoding="utf-8").replace("/run/secrets", str(tmp_path))
+    command = [sys.executable, "-c", program, "printenv", "AIRFLOW__API__THEME"]
+    environment = {**os.environ, "NOTICE_CYCLE_SYNTHETIC": synthetic}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+    assert (json.loads(told) if told else None) == (
+        airflow_stack._MARK_ON_EVERY_PAGE if synthetic == "1" else None
+    )
+
+
 def test_only_the_worker_reads_vault_and_key_encryption_key() -> None:
     assert [name for name in compose()["services"] if "kek" in secrets_of(name)] == ["worker"]
-    assert [name for name in compose()["services"] if "vault" in volumes_of(name)] == ["worker"]
+    # rotate-kek runs by hand, while no worker does.
+    assert [name for name in compose()["services"] if "vault" in volumes_of(name)] == ["rotate-kek", "worker"]
+    assert service("rotate-kek")["profiles"] == ["setup"]
 
 
 def test_only_the_lgwan_worker_is_on_the_contractors_network() -> None:

@@ -219,7 +219,8 @@ def test_operations_names_every_environment_variable() -> None:
     variables = [*(settings.PREFIX + name for name in named), clock.CLOCK_FILE_VARIABLE]
     assert [name for name in variables if f"`{name}`" not in text("operations.md")] == []
     told = set(re.findall(r"NOTICE_CYCLE_[A-Z_]+[A-Z]", text("operations.md")))
-    assert told <= set(variables)
+    of_compose = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    assert told <= {*variables, *of_compose}
 
 
 def test_operations_names_every_role_and_pool() -> None:
@@ -378,7 +379,7 @@ def test_commands_and_files_that_are_named_exist(path: Path) -> None:
     modules = set(re.findall(r"python3? -m ([a-z_.]+[a-z])", content))
     assert [name for name in modules if find_spec(name) is None] == []
     files = re.findall(
-        r"`((?:docs|dags|include|plugins|tests|tools)/[\w./-]+|(?:Makefile|README\.md))`", content
+        r"`((?:deploy|docs|dags|include|plugins|tests|tools)/[\w./-]+|(?:Makefile|README\.md))`", content
     )
     assert [name for name in files if name != "README.md" and not (ROOT / name).exists()] == []
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", content)
