@@ -8,7 +8,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 50000 --create-home --home-dir /var/lib/notice-cycle notice
 WORKDIR /opt/notice-cycle
-COPY deploy deploy
+COPY deploy/*.py deploy/
 USER notice
 ENTRYPOINT ["tini", "--", "python", "deploy/start.py"]
 
@@ -26,7 +26,7 @@ COPY dags dags
 COPY plugins plugins
 COPY include/config include/config
 COPY include/notice_cycle include/notice_cycle
-COPY deploy deploy
+COPY deploy/*.py deploy/
 RUN python -m compileall -q dags plugins include deploy
 ENV PYTHONPATH=/opt/notice-cycle/include:/opt/notice-cycle/plugins \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -50,5 +50,6 @@ RUN apt-get update \
 COPY include/contractor_kit include/contractor_kit
 COPY include/synthetic_ward include/synthetic_ward
 COPY include/embedded_ward include/embedded_ward
+COPY deploy/demo deploy/demo
 RUN python -m compileall -q include
 USER notice

@@ -2,6 +2,7 @@
 # make down     ends a demo from another terminal
 # make test     every test
 # make check    lint and types only
+# make compose-check  the deployment in containers, built, tried and stopped; needs a Docker engine
 # make pins     resolves requirements*.in anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PYTHONPATH := include:plugins
 
-.PHONY: demo down test check pins venv clean
+.PHONY: demo down test check compose-check pins venv clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +41,9 @@ check: venv
 test: venv check
 	@tools/debian-packages
 	$(BIN)/python -m pytest -q
+
+compose-check: venv
+	@PYTHONPATH=include:plugins:. $(BIN)/python -m deploy.compose_check
 
 pins: venv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -q requirements.in -o requirements.txt

@@ -1,0 +1,189 @@
+"""One whole cycle through the REST API, with every container restarted or killed in the middle of it.
+
+MEETINGS says which container dies at which task. What is killed dies at once and comes back as after a power cut. While
+something is restarted in good order the DAG is paused, so that the cycle does not run past the next meeting. A task
+that failed for good is cleared, as an operator would, and counted.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from deploy.compose_check.deployment import CheckFailed, Deployment
+
+from embedded_ward.officers import Officer
+
+NOTICE = "premium_notice_ordinary"
+RUN = "compose-check"
+ANSWER_WITHIN_SECONDS = 180.0
+TASK_WITHIN_SECONDS = 900.0  # what the broker loses is queued again after ten minutes
+CYCLE_WITHIN_SECONDS = 1200.0
+_LOOK_EVERY_SECONDS = 0.3
+_CONF = {"fiscal_year": 2026, "occasion": "annual", "reason_code": "annual", "batch_no": "2026-annual"}
+
+RUNNING, ASKING = ("running",), ("awaiting_input",)
+WAITING = ("running", "up_for_reschedule")
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """When `task` is in one of `states`, `service` is restarted, or killed without warning."""
+
+    task: str
+    states: tuple[str, ...]
+    service: str
+    kill: bool = False
+
+
+MEETINGS = (
+    Meeting("extraction.extract", RUNNING, "worker", kill=True),
+    Meeting("extraction.extract", RUNNING, "core-gateway", kill=True),
+    Meeting("validation.validate", RUNNING, "scheduler", kill=True),
+    Meeting("validation.confirm_validation", ASKING, "api-server"),
+    Meeting("validation.confirm_validation", ASKING, "web"),
+    Meeting("validation.confirm_validation", ASKING, "officers"),
+    Meeting("composition.compose", RUNNING, "postgres", kill=True),
+    Meeting("composition.approve_handover", ASKING, "dag-processor"),
+    Meeting("composition.approve_handover", ASKING, "triggerer"),
+    Meeting("composition.approve_handover", ASKING, "core-system"),
+    Meeting("encryption.encrypt", RUNNING, "worker", kill=True),
+    Meeting("handover.send", RUNNING, "worker-lgwan", kill=True),
+    Meeting("handover.send", RUNNING, "contractor-host", kill=True),
+    Meeting("acknowledgement.wait_for_receipt", WAITING, "contractor"),
+    Meeting("acknowledgement.wait_for_content_receipt", WAITING, "redis", kill=True),
+    Meeting("delivery.confirm_delivery", ASKING, "mail-gateway"),
+    Meeting("delivery.confirm_delivery", ASKING, "mail-catcher"),
+)
+ON_THE_HOST = ("acknowledgement.", "delivery.")
+"""The stages in which the package lies on the contractor's host."""
+
+
+@dataclass
+class Cycle:
+    """The cycle as its operator `unyo` sees it."""
+
+    deployment: Deployment
+    operator: Officer
+    tell: Callable[[str], None]
+    cleared: list[str] = field(default_factory=list)
+    met: list[Meeting] = field(default_factory=list)
+    seen_on_host: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Waits for the DAG, unpauses and triggers it."""
+        self._pause(False)
+        run = {"dag_run_id": RUN, "logical_date": None, "conf": _CONF}
+        self._ask("POST", f"/api/v2/dags/{NOTICE}/dagRuns", run)
+        _wait(self.state, "the run", ANSWER_WITHIN_SECONDS, "api-server")
+
+    def shake(self) -> None:
+        """Every meeting in turn."""
+        for meeting in MEETINGS:
+            state = self._wait_for(meeting)
+            began = time.monotonic()
+            with nullcontext() if meeting.kill else self._dag_paused():
+                self._take_down(meeting)
+                self.deployment.wait_until_well(meeting.service)
+            if state in meeting.states:
+                self.met.append(meeting)
+            if meeting.task.startswith(ON_THE_HOST):
+                self.seen_on_host.append(self.deployment.package_on_host())
+            done = "killed" if meeting.kill else "restarted"
+            seconds = time.monotonic() - began
+            self.tell(f"{meeting.service} {done} at {meeting.task} ({state}), well after {seconds:.0f} s")
+
+    def wait_for_end(self) -> None:
+        """Blocks until the run has succeeded; clears what failed for good."""
+        _wait(lambda: self._look() and self.state() == "success", "the cycle's end", CYCLE_WITHIN_SECONDS, "scheduler",
+              self._where)  # fmt: skip
+
+    def state(self) -> str | None:
+        """The state of the run; None when nobody answers."""
+        run = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}")
+        return str(run["state"]) if run else None
+
+    def tasks(self) -> dict[str, str]:
+        """Task ids and states; empty when nobody answers."""
+        found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100")
+        return {task["task_id"]: task["state"] or "none" for task in found["task_instances"]} if found else {}
+
+    def retries(self) -> int:
+        """How often a task was begun again by itself or by the operator: what the kills really met."""
+        found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100")
+        return sum(task["try_number"] - 1 for task in found["task_instances"]) if found else 0
+
+    # ---- how
+
+    def _wait_for(self, meeting: Meeting) -> str:
+        """The state in which the task was met; `success` when it went by too fast."""
+        state = ""
+
+        def here() -> bool:
+            nonlocal state
+            state = self._look().get(meeting.task, "")
+            return state in (*meeting.states, "success")
+
+        _wait(here, meeting.task, TASK_WITHIN_SECONDS, "scheduler", self._where)
+        return state
+
+    def _look(self) -> dict[str, str]:
+        """The tasks; those that failed for good are cleared."""
+        tasks = self.tasks()
+        if failed := [task for task, state in tasks.items() if state == "failed"]:
+            self._clear(failed)
+        return tasks
+
+    def _clear(self, tasks: list[str]) -> None:
+        """What an operator does after the failure mail, once the container is back."""
+        what = {"dag_run_id": RUN, "task_ids": tasks, "dry_run": False, "only_failed": True,
+                "include_downstream": True, "reset_dag_runs": True}  # fmt: skip
+        if self._ask("POST", f"/api/v2/dags/{NOTICE}/clearTaskInstances", what):
+            self.cleared += tasks
+            self.tell(f"cleared: {', '.join(tasks)}")
+
+    def _take_down(self, meeting: Meeting) -> None:
+        if meeting.kill:
+            self.deployment.kill_and_start(meeting.service)
+        else:
+            self.deployment.compose("restart", meeting.service)
+
+    @contextmanager
+    def _dag_paused(self) -> Iterator[None]:
+        self._pause(True)
+        yield
+        self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
+        path, what = f"/api/v2/dags/{NOTICE}", {"is_paused": paused}
+        _wait(
+            lambda: self._ask("PATCH", path, what),
+            "an answer about the DAG",
+            ANSWER_WITHIN_SECONDS,
+            "api-server",
+        )
+
+    def _where(self) -> str:
+        return ", ".join(
+            f"{task} {state}" for task, state in self.tasks().items() if state not in ("success", "none")
+        )
+
+    def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any] | None:
+        """The answer; None when the front door is just being restarted."""
+        try:
+            answer = self.operator.request(method, path, body)
+            return answer.json() if answer.is_success else None
+        except (httpx.HTTPError, ValueError):
+            return None
+
+
+def _wait(
+    ready: Callable[[], object], what: str, seconds: float, service: str, where: Callable[[], str] = str
+) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > until:
+            raise CheckFailed(f"{what} did not come within {seconds:.0f} s; {where()}", service)
+        time.sleep(_LOOK_EVERY_SECONDS)
