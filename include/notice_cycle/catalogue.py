@@ -8,15 +8,19 @@ later stages read it there, never here. A mistake names file, key and remedy.
 from calendar import monthrange
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import yaml
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.composition.rules import GaijiTable, Layout, PostalRules, Slips, made_items
+from notice_cycle.encryption.formats import PackageTerms
 from notice_cycle.errors import NotConfigured, NoticeCycleError
 from notice_cycle.premiums import FIRST_MONTH_OF_FISCAL_YEAR, PremiumTable, load_premiums
-from notice_cycle.values import Frozen, NoticeId, canonical, sha256
+from notice_cycle.records import Route
+from notice_cycle.validation.registry import refuse_unfit
+from notice_cycle.values import Frozen, Item, NoticeId, canonical, sha256
 
 FORBIDDEN_ITEMS = frozenset(
     # 個人番号 is never given; 別紙1 第5項 forbids the four categories (思想・信条及び宗教, 社会的差別の原因, 犯罪, その他).
@@ -25,40 +29,98 @@ FORBIDDEN_ITEMS = frozenset(
 )  # fmt: skip
 
 Severity = Literal["error", "warning"]
-
-Item = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-"""A column of the core system's view; it stands in a query as it is."""
+ColumnType = Literal["text", "integer", "date", "flag"]
 
 
 class YearlyStart(Frozen):
-    """When the annual run starts by itself: the first business day of a month, at an hour in Tokyo."""
+    """When the annual run starts by itself: the first business day of a month, at an hour in Tokyo.
+
+    `batch`: the core system's batch number, with `{year}` for the fiscal year.
+    """
 
     month: int = Field(ge=1, le=12)
     hour: int = Field(ge=0, le=23)
+    batch: str = "{year}-annual"
 
 
-class Source(Frozen):
-    """Where the core system offers a notice's data and its control totals."""
+class SqlSource(Frozen):
+    """The core system's database: a schema with one view a notice and the control totals beside it."""
 
+    kind: Literal["sql"]
     connection: str
-    relation: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$")
-    control: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$")
+    schema_name: str = Field(pattern=r"^[a-z_]+$")
+
+
+class DropColumn(Frozen):
+    """One column as the host writes it. `bytes`: its width, of fixed length only."""
+
+    item: Item
+    type: ColumnType
+    bytes: int | None = Field(default=None, ge=1)
+
+
+class FileDrop(Frozen):
+    """Where and how the host drops a notice's files. `folder` lies below the deployment's drop root."""
+
+    kind: Literal["file_drop"]
+    folder: str = Field(pattern=r"^[a-z0-9_]+$")
+    format: Literal["csv-cp932", "csv-utf8", "fixed-cp932"]
+    columns: tuple[DropColumn, ...] = Field(min_length=1)
+    max_age_hours: int = Field(ge=1, le=366 * 24)
+
+    @model_validator(mode="after")
+    def _columns_fit_the_format(self) -> Self:
+        if len({column.item for column in self.columns}) != len(self.columns):
+            raise ValueError("columns に同じ項目が重複しています")
+        if any((column.bytes is not None) != self.is_fixed_length for column in self.columns):
+            raise ValueError("bytes は、固定長ならすべての列に書き、CSV なら書かないでください")
+        return self
+
+    @property
+    def is_fixed_length(self) -> bool:
+        """Records of so many bytes instead of separated fields."""
+        return self.format == "fixed-cp932"
+
+
+class Total(Frozen):
+    """An amount whose sum is kept equal from the core system to the contractor's count."""
+
+    item: Item
+    label_ja: str
+
+
+class Variants(Frozen):
+    """The item by which the contractor chooses the form, and how each of its values reads."""
+
+    item: Item
+    values: dict[str, str] = Field(min_length=1)
 
 
 class Notice(Frozen):
-    """One entry of the catalogue. `items` is the whitelist of what may be given to the contractor's print data."""
+    """One entry of the catalogue. `items` is the whitelist of what may be extracted, in order.
+
+    `subject` is the item that says whom a notice is for. Within a `decision_group` nobody gets two decisions.
+    `distributions` are counted for the section's report, this year beside last year.
+    """
 
     id: NoticeId
     name_ja: str
     section: str
     registered_work: str
-    starts: YearlyStart | None
-    source: Source
+    starts: YearlyStart | None = None
+    trigger_ja: str = ""
+    source: SqlSource | FileDrop = Field(discriminator="kind")
+    subject: Item = "insured_no"
     items: tuple[Item, ...]
+    totals: tuple[Total, ...] = ()
+    distributions: tuple[Item, ...] = ()
+    decision_group: str | None = None
+    variants: Variants | None = None
+    slips: Slips | None = None
     layout: str
     expectations: str
     party: str
-    route: Literal["lgwan"]
+    route: Route
 
     @model_validator(mode="after")
     def _items_may_be_given(self) -> Self:
@@ -68,34 +130,32 @@ class Notice(Frozen):
             )
         if len(set(self.items)) != len(self.items):
             raise ValueError("items に同じ項目が重複しています")
+        named = {self.subject, *(total.item for total in self.totals), *self.distributions}
+        if self.variants:
+            named.add(self.variants.item)
+        if unknown := sorted(named - set(self.items)):
+            raise ValueError(
+                f"subject・totals・distributions・variants に、items に無い項目 {', '.join(unknown)} があります"
+            )
+        if self.starts is None and not self.trigger_ja:
+            raise ValueError("starts（自動で始める時期）か trigger_ja（いつ人が始めるか）を書いてください")
         return self
 
 
-class LayoutColumn(Frozen):
-    """One column of the print file: its heading and the item printed there."""
-
-    heading_ja: str
-    item: str
-
-
-class Layout(Frozen):
-    """A version of a print file's columns and character set."""
-
-    id: str
-    charset: Literal["cp932-windows"]
-    columns: tuple[LayoutColumn, ...] = Field(min_length=1)
-
-
 class Expectation(Frozen):
-    """One rule of a suite: a Great Expectations class name with its arguments, and what it means."""
+    """One rule of a suite: a named check with its arguments, what it means, and how many rows may break it.
+
+    `tolerance_percent` is of the rows looked at; it stands instead of `tolerance`.
+    """
 
     rule: str
     sentence_ja: str
     severity: Severity
     requirement: str
-    allowed: int = 0
-    expect: str
+    check: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+    tolerance: int = Field(default=0, ge=0)
+    tolerance_percent: int | None = Field(default=None, ge=0, le=100)
 
     @field_validator("arguments")
     @classmethod
@@ -122,7 +182,7 @@ class Suite(Frozen):
 
 
 class Party(Frozen):
-    """A contractor: how it is reached and under which name it signs."""
+    """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data."""
 
     id: str
     name_ja: str
@@ -132,6 +192,7 @@ class Party(Frozen):
     port: int
     signer: str
     mail: str
+    package: PackageTerms
 
 
 class MailAddresses(Frozen):
@@ -146,8 +207,27 @@ class Parties(Frozen):
     """parties.yaml. A party is parsed only for the notice that names it: a mistake in one hides no other."""
 
     ward: str
+    insured_number_rule: Literal["none", "modulus10", "modulus11"] = "modulus10"
     mail: MailAddresses
     parties: dict[str, dict[str, Any]]
+
+
+OTHERS = "その他"
+"""The values of few persons, counted together."""
+
+
+class ItemLabel(Frozen):
+    """How an item and its values read on pages: `values` one by one, or all of them by the pattern `value_ja`."""
+
+    label_ja: str
+    values: dict[str, str] = Field(default_factory=dict)
+    value_ja: str = "{}"
+
+    def of(self, value: str) -> str:
+        """A value as an officer reads it. What is no value of its own (その他) stays as it is."""
+        if value == OTHERS:
+            return value
+        return self.values.get(value) or self.value_ja.format(value)
 
 
 class Configuration(Frozen):
@@ -155,12 +235,20 @@ class Configuration(Frozen):
 
     ward: str
     notice: Notice
+    labels: dict[Item, ItemLabel]
     layout: Layout
+    postal: PostalRules
+    gaiji: GaijiTable
     expectations: tuple[Expectation, ...]
     premiums: PremiumTable
     due_on: tuple[date, ...]
+    insured_number_rule: Literal["none", "modulus10", "modulus11"]
     party: Party
     mail: MailAddresses
+
+    def heading_of(self, item: str) -> str:
+        """Under which heading the print file has an item; `resolve` sees to it that subject and totals have one."""
+        return next(column.heading_ja for column in self.layout.columns if column.item == item)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of the whole."""
@@ -183,10 +271,18 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
     notice = load_notice(config, notice_id)
     layout_path = config / "layouts" / f"{notice.layout}.yaml"
     layout = _parsed(layout_path, Layout, _named(notice.layout, layout_path))
-    if unknown := sorted({column.item for column in layout.columns} - set(notice.items) - PRINT_ITEMS):
+    if unknown := sorted(
+        {column.item for column in layout.columns} - set(notice.items) - made_items(notice.slips)
+    ):
         raise NotConfigured(
             f"{layout_path.name}: columns に、notices/{notice.id}.yaml の items に無い項目 {', '.join(unknown)} があります。",
             advice="items に加える（担当課の承認が要ります）か、columns から外してください。",
+        )
+    told = {notice.subject, *(total.item for total in notice.totals)}
+    if unprinted := sorted(told - {column.item for column in layout.columns}):
+        raise NotConfigured(
+            f"{layout_path.name}: columns に、notices/{notice.id}.yaml の subject・totals の項目 {', '.join(unprinted)} がありません。",
+            advice="委託先が件数と金額を数えられるよう columns に加えるか、subject・totals から外してください。",
         )
     suite_path = config / "expectations" / f"{notice.expectations}.yaml"
     parties_path = config / "parties.yaml"
@@ -200,10 +296,14 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
     return Configuration(
         ward=known.ward,
         notice=notice,
+        labels=_labels(config / "items.yaml", notice),
         layout=layout,
-        expectations=_parsed(suite_path, Suite, _mapping(suite_path)).expectations,
+        postal=_parsed(config / "postal.yaml", PostalRules, _mapping(config / "postal.yaml")),
+        gaiji=_gaiji(config / "gaiji" / f"{notice.party}.yaml"),
+        expectations=_suite(suite_path, notice),
         premiums=premiums,
         due_on=_due_dates(premiums, BusinessCalendar.from_file(config / "calendar.yaml")),
+        insured_number_rule=known.insured_number_rule,
         party=_parsed(
             parties_path,
             Party,
@@ -212,6 +312,27 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
         ),
         mail=known.mail,
     )
+
+
+def _suite(path: Path, notice: Notice) -> tuple[Expectation, ...]:
+    suite = cast(Suite, _parsed(path, Suite, _mapping(path)))
+    refuse_unfit(suite.expectations, notice.items, path.name)
+    return suite.expectations
+
+
+def _gaiji(path: Path) -> GaijiTable:
+    """What was agreed with a contractor about 外字; nothing when there is no file."""
+    return cast(GaijiTable, _parsed(path, GaijiTable, _mapping(path))) if path.exists() else GaijiTable()
+
+
+def _labels(path: Path, notice: Notice) -> dict[str, ItemLabel]:
+    known = _mapping(path)
+    if unnamed := [item for item in notice.items if item not in known]:
+        raise NotConfigured(
+            f"items.yaml: notices/{notice.id}.yaml の項目 {', '.join(unnamed)} の呼び名がありません。",
+            advice="items.yaml に label_ja を書き加えてください。",
+        )
+    return {item: _parsed(path, ItemLabel, known[item], within=f"{item}.") for item in notice.items}
 
 
 def _due_dates(premiums: PremiumTable, calendar: BusinessCalendar) -> tuple[date, ...]:
@@ -237,10 +358,6 @@ def mistakes(config: Path, fiscal_year: int) -> list[str]:
         except NoticeCycleError as mistake:
             found.append(str(mistake))
     return found
-
-
-PRINT_ITEMS = frozenset({"data_kind", "cycle", "envelope_no", "sheet_no", "sheets_in_envelope"})
-"""Items of a print file that composition makes itself."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -330,6 +447,8 @@ _REMEDIES = {
     "int_parsing": "整数にしてください",
     "int_from_float": "整数にしてください",
     "string_pattern_mismatch": "使えない文字が含まれています",
+    "union_tag_invalid": "kind は sql か file_drop にしてください",
+    "union_tag_not_found": "kind（sql か file_drop）がありません",
     "tuple_type": "「- 」で始まる行の並びにしてください",
     "too_short": "一つも書かれていません",
 }

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from notice_cycle import clock
 from notice_cycle.errors import Refused
+from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import Decision, Record
 from notice_cycle.values import Frozen, Person
@@ -93,6 +94,14 @@ class Form(ABC):
     @abstractmethod
     def judge(self, answer: Answer, history: CycleHistory) -> Record | Decision:
         """The record to keep, or the decision to send back. Raises Refused when the answer cannot stand."""
+
+    def applies(self, history: CycleHistory) -> bool:
+        """Whether this dispatch asks for the form at all."""
+        return True
+
+    def carried(self, earlier: Sequence[Entry], history: CycleHistory) -> Record | None:
+        """A record that stands without asking, found among the `earlier` records of its kind in other cycles."""
+        return None
 
 
 SENT_BACK_REASONS = {

@@ -19,6 +19,9 @@ REASONS_JA = {
     "age_65": "65歳到達",
     "moved_in": "転入",
     "corrected": "所得更正等による変更",
+    "overdue": "納期限の経過（督促・催告）",
+    "decided": "判定・認定",
+    "distribution": "冊子の配布",
     "reprint": "再作成",
 }
 """Reason codes of a run and how they read on the trigger form."""

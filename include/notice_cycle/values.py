@@ -5,6 +5,7 @@ Strings are checked where they enter and are trusted inside. No type here may ho
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -27,8 +28,12 @@ PACKAGE_ID_PATTERN = CYCLE_ID_PATTERN.removesuffix("$") + r"-p[1-9][0-9]{0,2}$"
 PackageId = Annotated[str, StringConstraints(pattern=PACKAGE_ID_PATTERN)]
 """One package of a dispatch: the cycle's id and a number that grows when the dispatch is made again."""
 
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$"
+FileName = Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)]
 """A bare file name: no path, no leading dot."""
+
+Item = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""An item of information about a notice: a column of the core system, named as it stands in a query."""
 
 _BLOCK = 1024 * 1024
 
@@ -103,12 +108,12 @@ def found_file(path: Path) -> StoredFile:
     """Describes a file that may not be ours: a name that we would not give is told by its digest only."""
     with path.open("rb") as source:
         digest, size = sha256_of_chunks(blocks(source))
-    try:
-        return StoredFile(name=path.name, size_bytes=size, sha256=digest)
-    except ValueError:
-        return StoredFile(
-            name=f"foreign-{sha256(os.fsencode(path.name))[:16]}", size_bytes=size, sha256=digest
-        )
+    return StoredFile(name=known_name(path.name), size_bytes=size, sha256=digest)
+
+
+def known_name(name: str) -> str:
+    """A file's name, or `foreign-<digest>` for one that we would not give: it may say anything."""
+    return name if re.fullmatch(FILE_NAME_PATTERN, name) else f"foreign-{sha256(os.fsencode(name))[:16]}"
 
 
 def _refuse_floats(value: Any) -> None:

@@ -5,17 +5,31 @@ Nobody and no place in it exists. It refuses to load over a schema it did not cr
 """
 
 from synthetic_ward.canary import CANARY, Canary
-from synthetic_ward.generate import NotTheSyntheticWard, build_ward, load_ward
-from synthetic_ward.ward import VIEW_COLUMNS, Ward, annual_batch, supplementary_batch
+from synthetic_ward.core_system import NotTheSyntheticWard, load_ward
+from synthetic_ward.drops import write_drops
+from synthetic_ward.generate import build_ward
+from synthetic_ward.ward import (
+    DROPPED,
+    NOTICE_ITEMS,
+    Ward,
+    annual_batch,
+    as_table,
+    batch_of,
+    supplementary_batch,
+)
 
 __all__ = [
     "CANARY",
-    "VIEW_COLUMNS",
+    "DROPPED",
+    "NOTICE_ITEMS",
     "Canary",
     "NotTheSyntheticWard",
     "Ward",
     "annual_batch",
+    "as_table",
+    "batch_of",
     "build_ward",
     "load_ward",
     "supplementary_batch",
+    "write_drops",
 ]

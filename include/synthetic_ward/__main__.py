@@ -4,7 +4,8 @@ import argparse
 import sys
 import time
 
-from synthetic_ward.generate import NotTheSyntheticWard, build_ward, load_ward
+from synthetic_ward.core_system import NotTheSyntheticWard, load_ward
+from synthetic_ward.generate import build_ward
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""The one resident every end-to-end test follows. She owes an ordinary-collection notice in every ward.
+"""The one resident every end-to-end test follows. In every ward she owes an ordinary-collection notice, pays its
+first instalment late and is certified for care.
 
 Her name, numbers and address occur nowhere else, so finding one of `search_terms()` outside the vault is
 proof of a leak, and finding none where the notice must be is proof of a loss.
@@ -30,6 +31,10 @@ class Canary:
     individual_no: str = "999981660427"
     bank_account: str = "架空銀行 金糸雀台支店 普通 5309417"
     medical_remark: str = "金糸雀熱の既往(架空の病名)"
+
+    def number_of(self, opening: str) -> str:
+        """Her number among the notices that begin with year and run; `notice_no` is July's."""
+        return opening + self.notice_no[len(opening) :]
 
     @property
     def name(self) -> str:

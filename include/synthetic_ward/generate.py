@@ -1,70 +1,32 @@
-"""Building the invented ward and loading it into PostgreSQL.
+"""Building the invented ward: people, then the runs of a year over them.
 
-`build_ward` assesses every person with the product's own premium arithmetic and writes control totals from
-its counts of persons by stage and months, never by adding up the rows a reader will see. `load_ward`
-recreates the schemas in one transaction and refuses when they belong to anybody else.
+Every amount is worked out with the product's own premium arithmetic; what the runs say of persons and amounts
+is reckoned apart from the rows a reader will see (`runs`). Loading it is `core_system`'s, dropping files `drops`'s.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import chain
+from datetime import date
 from pathlib import Path
 
 import numpy as np
-import psycopg
-from psycopg import sql
 
-from notice_cycle.premiums import (
-    MONTHS_A_YEAR,
-    PremiumTable,
-    annual_premium,
-    first_open_slot,
-    load_premiums,
-    months_insured,
-    split_instalments,
-)
-from synthetic_ward import residents, words
+from notice_cycle.premiums import PremiumTable, load_premiums
+from synthetic_ward import arrears, decisions, host, residents, words
 from synthetic_ward.canary import CANARY
+from synthetic_ward.core_system import NotTheSyntheticWard, load_ward
 from synthetic_ward.residents import Cohorts, Rng, with_value
-from synthetic_ward.ward import (
-    INSTALMENT_COLUMNS,
-    ORDINARY_NOTICE,
-    Column,
-    Columns,
-    Ward,
-    annual_batch,
-    supplementary_batch,
-)
+from synthetic_ward.runs import differences_of, figures_of, tables_of
+from synthetic_ward.ward import Column, Columns, Ward
+
+__all__ = ["FEWEST_PERSONS", "MOST_PERSONS", "PREMIUMS", "NotTheSyntheticWard", "build_ward", "load_ward"]
 
 PREMIUMS = Path(__file__).parents[1] / "config" / "premiums"
-CORE_SYSTEM_SQL = Path(__file__).with_name("core_system.sql")
 FEWEST_PERSONS = 200  # below, not every stage and every kind of case would occur
 MOST_PERSONS = 1_000_000  # above, numbers would reach those of the canary
-NULL_WHEN_EMPTY = {("insured_person", "recipient_id"), ("assessment", "notice_no")}
-
-
-class NotTheSyntheticWard(RuntimeError):
-    """The database holds a schema `kaigo` or `export` this package did not create."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One assessment run: its number, the two digits of its notices, when it was decided (JST)."""
-
-    batch_no: str
-    code: str
-    decided_on: date
-
-    @property
-    def as_of(self) -> str:
-        """基準日時."""
-        return f"{self.decided_on - timedelta(days=1)}T18:00:00+09:00"
-
-    @property
-    def issued_at(self) -> str:
-        """When the control total was written."""
-        return f"{self.decided_on}T18:30:00+09:00"
+_CORE_TABLES = (
+    *("household", "recipient", "insured_person", "assessment", "assessment_change", "collection"),
+    *("special_collection", "provisional_notice", "reminder", "demand_notice"),
+    *("control_total", "control_amount", "last_year_count", "population", "difference"),
+)
 
 
 def build_ward(
@@ -75,13 +37,12 @@ def build_ward(
         raise ValueError(f"persons must be {FEWEST_PERSONS} to {MOST_PERSONS}, not {persons}")
     table = premiums or load_premiums(PREMIUMS, fiscal_year)
     rng = np.random.default_rng(seed)
-    annual = Batch(annual_batch(fiscal_year), "01", date(fiscal_year, 7, 1))
-    later = Batch(supplementary_batch(fiscal_year), "02", date(fiscal_year, 8, 10))
 
     homes = residents.households(rng, persons)
     born, acquired = residents.births_and_acquisitions(rng, homes, fiscal_year)
     cohorts = residents.share_out(rng, acquired, fiscal_year)
     lost = _mid_year(rng, cohorts, born, acquired, fiscal_year)
+    lost_later = _lost_in_summer(rng, cohorts, lost, fiscal_year)
     name, kana, surname = residents.named(rng, homes)
     recipient, recipient_id = residents.addressees(rng, cohorts, homes, surname)
     person: Columns = {
@@ -89,55 +50,51 @@ def build_ward(
         "household_no": homes.columns["household_no"][homes.of_person],
         "own_recipient_id": (4_000_000_000 + 13 * rng.permutation(persons)).astype("U10"),
         "recipient_id": recipient_id,
+        "support_measure": residents.support_measures(rng, cohorts, persons),
         "insured_name": name,
         "insured_kana": kana,
         "birth_date": born,
         "acquired_on": acquired,
-        "lost_on": lost,
+        "lost_on": lost_later,
+        "excluded_reason": _excluded_reasons(cohorts, persons),
+        "pension_payer": residents.pension_payers(rng, persons),
     } | residents.secrets_of(rng, persons)
     _put_canary(person)
 
-    stage = rng.choice(np.arange(1, 19), persons, p=np.array(words.STAGE_WEIGHTS) / sum(words.STAGE_WEIGHTS))
-    stage[cohorts.unremarkable[1:19]] = np.arange(1, 19)  # every stage gets at least one notice
-    stage[cohorts.unremarkable[0]] = CANARY.stage
-    stage[cohorts.changed] = np.minimum(stage[cohorts.changed], 15)
-    town = _Town(cohorts, person["insured_no"], stage, _months(acquired, lost, fiscal_year))
-    july, july_total = _assessed(rng, table, annual, _annual_cases(table, town))
-    august, august_total = _assessed(rng, table, later, _supplementary_cases(rng, table, town))
-    return Ward(
-        fiscal_year=fiscal_year,
-        seed=seed,
-        household=homes.columns,
-        recipient=recipient,
-        insured_person=person,
-        assessment={column: np.concatenate([july[column], august[column]]) for column in july},
-        control_total={
-            column: np.concatenate([july_total[column], august_total[column]]) for column in july_total
-        },
+    stage = _stages(rng, cohorts, persons)
+    town = decisions.Town(
+        cohorts=cohorts,
+        insured_no=person["insured_no"],
+        acquired_on=acquired,
+        lost_on=lost,
+        lost_later_on=lost_later,
+        stage=stage,
+        deducted_yen=decisions.sixth_yen(table, _last_years(rng, stage)),
+        payment_means=_payment_means(person),
+        pension_payer=person["pension_payer"],
     )
-
-
-def load_ward(ward: Ward, dsn: str) -> None:
-    """Create the schemas afresh and COPY the ward in, or leave all as it was; see NotTheSyntheticWard."""
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT string_agg(nspname, ', ') FROM pg_namespace WHERE nspname IN ('kaigo', 'export') "
-            "AND coalesce(obj_description(oid, 'pg_namespace'), '') NOT LIKE 'synthetic_ward:%'"
-        )
-        foreign = cursor.fetchone()
-        if foreign and foreign[0]:
-            raise NotTheSyntheticWard(
-                f"スキーマ {foreign[0]} は架空の区のものではありません → 接続先を確かめてください"
-            )
-        cursor.execute(CORE_SYSTEM_SQL.read_bytes())
-        for name, columns in ward.tables().items():
-            target = sql.SQL("COPY kaigo.{} ({}) FROM STDIN").format(
-                sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
-            )
-            with cursor.copy(target) as copy:
-                for block in _copy_text(name, columns):
-                    copy.write(block)
-            cursor.execute(sql.SQL("ANALYZE kaigo.{}").format(sql.Identifier(name)))
+    july = decisions.july(rng, table, town)
+    register = host.Register.of(town, person, fiscal_year)
+    in_core = [
+        decisions.provisional(rng, table, town),
+        *july,
+        decisions.changes(rng, table, town),
+        arrears.reminders(rng, table, july[0]),
+        arrears.demands(rng, table, town),
+    ]
+    later = decisions.supplementary(rng, table, town)
+    dropped = [
+        run(rng, register, fiscal_year)
+        for run in (host.burden_certificates, host.guide_booklets, host.support_program)
+    ]
+    relatives = recipient["recipient_name"][recipient["recipient_kind"] == "family"]
+    core = (
+        {"household": homes.columns, "recipient": recipient, "insured_person": person}
+        | tables_of([*in_core, later])
+        | figures_of(rng, [*in_core, later, *dropped], fiscal_year)
+        | {"difference": differences_of(rng, in_core, homes.columns, relatives)}
+    )
+    return Ward(fiscal_year, seed, {name: core[name] for name in _CORE_TABLES}, tables_of(dropped))
 
 
 def _mid_year(rng: Rng, cohorts: Cohorts, born: Column, acquired: Column, fiscal_year: int) -> Column:
@@ -157,6 +114,16 @@ def _mid_year(rng: Rng, cohorts: Cohorts, born: Column, acquired: Column, fiscal
     lost = np.full(len(born), np.datetime64("NaT"), dtype="datetime64[D]")
     # From May on: who lost the status in April owes nothing this year and gets no notice.
     lost[cohorts.lost] = residents.days_between(rng, date(fiscal_year, 5, 1), june_end, len(cohorts.lost))
+    early = cohorts.excluded["lost"]
+    lost[early] = residents.days_between(rng, april, date(fiscal_year, 4, 30), len(early))
+    # 第2号: 40 to 64, insured since the certification for care.
+    second = cohorts.excluded["second_category"]
+    born[second] = residents.days_between(
+        rng, date(fiscal_year - 62, 1, 1), date(fiscal_year - 45, 1, 1), len(second)
+    )
+    acquired[second] = residents.days_between(
+        rng, date(fiscal_year - 2, 4, 1), date(fiscal_year, 3, 31), len(second)
+    )
     born[-1], acquired[-1] = CANARY.birth_date, CANARY.acquired_on
     return lost
 
@@ -176,144 +143,42 @@ def _put_canary(person: Columns) -> None:
         person[column] = with_value(person[column], -1, value)
 
 
-@dataclass(frozen=True)
-class _Town:
-    """Everybody, by column: what an assessment run starts from."""
-
-    cohorts: Cohorts
-    insured_no: Column
-    stage: Column
-    months: Column
+def _lost_in_summer(rng: Rng, cohorts: Cohorts, lost: Column, fiscal_year: int) -> Column:
+    """The days of loss as known in August: what July could not know is added."""
+    rows, known = cohorts.changed["lost"], lost.copy()
+    known[rows] = residents.days_between(rng, date(fiscal_year, 7, 2), date(fiscal_year, 8, 9), len(rows))
+    return known
 
 
-@dataclass(frozen=True)
-class _Cases:
-    """Whom one batch assesses, by column, and what of the annual amount the pension pays."""
-
-    insured_no: Column
-    stage: Column
-    months: Column
-    method: Column
-    special_yen: Column
-
-
-def _annual_cases(table: PremiumTable, town: _Town) -> _Cases:
-    """July: everybody insured. Mixed: April and June were deducted, then the pension deduction stopped."""
-    groups = (town.cohorts.ordinary, town.cohorts.mixed, town.cohorts.special)
-    rows = np.concatenate(groups)
-    method = np.repeat(["ordinary", "mixed", "special"], [len(group) for group in groups])
-    annual_yen = _annual_yen(table, town.stage[rows], town.months[rows])
-    sixth = annual_yen // len(table.special_months) // table.rounding_unit_yen * table.rounding_unit_yen
-    special_yen = np.select([method == "special", method == "mixed"], [annual_yen, 2 * sixth], default=0)
-    return _Cases(town.insured_no[rows], town.stage[rows], town.months[rows], method, special_yen)
+def _stages(rng: Rng, cohorts: Cohorts, persons: int) -> Column:
+    """Every stage gets at least one notice; a stage that will change has room above or below."""
+    stage = rng.choice(np.arange(1, 19), persons, p=np.array(words.STAGE_WEIGHTS) / sum(words.STAGE_WEIGHTS))
+    stage[cohorts.unremarkable[1:19]] = np.arange(1, 19)
+    stage[cohorts.unremarkable[0]] = CANARY.stage
+    for reason in ("pension", "income", "age_65", "moved_in"):
+        rows = cohorts.changed[reason]
+        stage[rows] = np.minimum(stage[rows], 15)
+    exempted = cohorts.changed["exempted"]
+    stage[exempted] = np.maximum(stage[exempted], 2)
+    return stage
 
 
-def _supplementary_cases(rng: Rng, table: PremiumTable, town: _Town) -> _Cases:
-    """August: newcomers, and pensioners whose stage rose; they pay the difference by slip (mixed)."""
-    rows = np.concatenate([town.cohorts.later, town.cohorts.changed])
-    changed = np.arange(len(rows)) >= len(town.cohorts.later)
-    stage, months = town.stage[rows], town.months[rows]
-    already_yen = np.where(changed, _annual_yen(table, stage, months), 0)
-    risen = stage + np.where(changed, rng.integers(1, 4, len(rows)), 0)
-    method = np.where(changed, "mixed", "ordinary")
-    return _Cases(town.insured_no[rows], risen, months, method, already_yen)
+def _last_years(rng: Rng, stage: Column) -> Column:
+    """Last year's stage: for four in five the same, for the others one off."""
+    step = rng.choice([-1, 0, 1], len(stage), p=[0.1, 0.8, 0.1])
+    last: Column = np.clip(stage + step, 1, 18)
+    return last
 
 
-def _assessed(rng: Rng, table: PremiumTable, batch: Batch, cases: _Cases) -> tuple[Columns, Columns]:
-    """The assessment rows of one batch, and the one row of its control total."""
-    count = len(cases.insured_no)
-    annual_yen = _annual_yen(table, cases.stage, cases.months)
-    ordinary_yen = annual_yen - cases.special_yen
-    noticed = cases.method != "special"
-    totals, back = np.unique(ordinary_yen, return_inverse=True)
-    slot = first_open_slot(table, batch.decided_on)
-    instalments = np.array([split_instalments(table, total, slot) for total in totals.tolist()])[back]
-    due_on = _due_on(table, slot)
-    assessed: Columns = {
-        "insured_no": cases.insured_no,
-        "fiscal_year": np.full(count, table.fiscal_year),
-        "batch_no": np.full(count, batch.batch_no),
-        "notice_no": _notice_numbers(rng, table.fiscal_year, batch, cases.insured_no, noticed),
-        "stage": cases.stage,
-        "months": cases.months,
-        "stage_annual_yen": np.array([0] + [row.annual_yen for row in table.stages])[cases.stage],
-        "annual_yen": annual_yen,
-        "collection_method": cases.method,
-        "ordinary_total_yen": ordinary_yen,
-        **dict(zip(INSTALMENT_COLUMNS, instalments.T, strict=True)),
-        "special_total_yen": cases.special_yen,
-        "first_due_on": np.where(noticed, due_on, np.datetime64("NaT")).astype("datetime64[D]"),
-        "as_of": np.full(count, batch.as_of),
-    }
-    return assessed, _control_total(table, batch, cases, noticed)
+def _payment_means(person: Columns) -> Column:
+    """By account for everybody whose account is known; hers is for refunds only."""
+    by_account = person["bank_account"] != ""
+    by_account[-1] = False
+    return np.where(by_account, "account", "slip")
 
 
-def _control_total(table: PremiumTable, batch: Batch, cases: _Cases, noticed: Column) -> Columns:
-    """Heads by stage and months × the premium, less what pensions pay: no row's amount is added up."""
-    heads = np.zeros((len(table.stages) + 1, MONTHS_A_YEAR + 1), dtype=np.int64)
-    np.add.at(heads, (cases.stage[noticed], cases.months[noticed]), 1)
-    annual_yen = sum(
-        int(heads[row.stage, month]) * annual_premium(table, row.stage, month)
-        for row in table.stages
-        for month in range(MONTHS_A_YEAR + 1)
-    )
-    return {
-        "batch_no": np.array([batch.batch_no]),
-        "notice": np.array([ORDINARY_NOTICE]),
-        "as_of": np.array([batch.as_of]),
-        "persons": np.array([int(heads.sum())]),
-        "annual_total_yen": np.array([annual_yen]),
-        "instalment_total_yen": np.array([annual_yen - int(cases.special_yen[noticed].sum())]),
-        "issued_at": np.array([batch.issued_at]),
-    }
-
-
-def _annual_yen(table: PremiumTable, stage: Column, months: Column) -> Column:
-    by_stage = [
-        [annual_premium(table, row.stage, month) for month in range(MONTHS_A_YEAR + 1)]
-        for row in table.stages
-    ]
-    annual_yen: Column = np.array(by_stage)[stage - 1, months]
-    return annual_yen
-
-
-def _months(acquired: Column, lost: Column, fiscal_year: int) -> Column:
-    """`months_insured` by column: each pair of months is worked out once."""
-    pairs = np.stack([acquired.astype("datetime64[M]"), lost.astype("datetime64[M]")], axis=1)
-    kinds, back = np.unique(pairs.astype(np.int64), axis=0, return_inverse=True)
-    firsts = kinds.astype("datetime64[M]").astype("datetime64[D]").tolist()  # NaT becomes None
-    return np.array([months_insured(start, end, fiscal_year) for start, end in firsts])[back.reshape(-1)]
-
-
-def _notice_numbers(rng: Rng, fiscal_year: int, batch: Batch, insured_no: Column, noticed: Column) -> Column:
-    """Eleven digits: year, batch, serial in no order a reader could rely on; '' without a notice."""
-    opening = int(f"{fiscal_year % 100:02d}{batch.code}") * 10_000_000
-    numbers = np.full(len(noticed), "", dtype="U11")
-    numbers[noticed] = (opening + 1 + rng.permutation(int(noticed.sum()))).astype("U11")
-    numbers[insured_no == CANARY.insured_no] = CANARY.notice_no
-    return numbers
-
-
-def _due_on(table: PremiumTable, slot: int) -> np.datetime64:
-    """The last day of the instalment's month, or the Monday after; no batch here meets a holiday."""
-    month = table.ordinary_months[slot - 1]
-    following = np.datetime64(f"{table.fiscal_year}-{month:02d}", "M") + 1
-    due_on: np.datetime64 = np.busday_offset(following.astype("datetime64[D]") - 1, 0, roll="forward")
-    return due_on
-
-
-def _copy_text(table: str, columns: Columns) -> Iterator[str]:
-    """Lines of COPY text format, a few thousand a block; the words hold no tab, newline or backslash."""
-    texts = [
-        _texts(column, null_when_empty=(table, name) in NULL_WHEN_EMPTY) for name, column in columns.items()
-    ]
-    lines = list(map("\t".join, zip(*texts, strict=True)))
-    for start in range(0, len(lines), 5_000):
-        yield "\n".join(chain(lines[start : start + 5_000], ("",)))
-
-
-def _texts(column: Column, *, null_when_empty: bool) -> list[str]:
-    if column.dtype.kind == "M":
-        column, null_when_empty = np.where(np.isnat(column), "", np.datetime_as_string(column)), True
-    texts = list(map(str, column.tolist()))
-    return [text or r"\N" for text in texts] if null_when_empty else texts
+def _excluded_reasons(cohorts: Cohorts, persons: int) -> Column:
+    reasons = np.full(persons, "", dtype="U15")
+    for reason, rows in cohorts.excluded.items():
+        reasons[rows] = reason
+    return reasons

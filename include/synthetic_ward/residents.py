@@ -36,17 +36,18 @@ class Homes:
 
 @dataclass(frozen=True)
 class Cohorts:
-    """Row numbers of persons. The first four share out everybody; the others are parts of them."""
+    """Row numbers of persons. The first five share out everybody; the others are parts of them."""
 
     special: Rows
     mixed: Rows
     ordinary: Rows
     later: Rows  # joins after the July run: ordinary, supplementary batch only
+    excluded: dict[str, Rows]  # insured, and no decision in July, by reason
     turned_65: Rows
     moved_in: Rows
     lost: Rows
     unremarkable: Rows  # ordinary all year; the canary is the first
-    changed: Rows  # special in July, a higher stage in August: the difference is paid by slip
+    changed: dict[str, Rows]  # decided anew in August, by reason; `pension`: special in July, income is more
 
 
 def households(rng: Rng, persons: int) -> Homes:
@@ -92,17 +93,33 @@ def share_out(rng: Rng, acquired_on: Column, fiscal_year: int) -> Cohorts:
     ordinary_count = max(round(persons * 0.19), int(recent.sum())) - 1
     mixed_count = round(persons * 0.03)
     pool, rest = order[:ordinary_count], order[ordinary_count:]
-    mixed, special = rest[:mixed_count], rest[mixed_count:]
+    few = max(2, persons // 4_000)
+    mixed, lost_early, sheltered, second, special = np.split(rest, np.cumsum([mixed_count, few, few, few]))
 
     pool = rng.permutation(pool)
-    some = max(6, min(24, persons // 100))
+    some = max(6, min(48, persons // 50))
     sizes = [some, max(4, round(ordinary_count * 0.06)), max(4, round(ordinary_count * 0.04))]
     sizes.append(max(3, round(ordinary_count * 0.02)))
     later, turned_65, moved_in, lost, plain = np.split(pool, np.cumsum(sizes))
-    ordinary = np.concatenate([[canary], pool[some:]])
-    unremarkable = np.concatenate([[canary], plain])
+    each = max(2, round(ordinary_count * 0.004))
     return Cohorts(
-        special, mixed, ordinary, later, turned_65, moved_in, lost, unremarkable, changed=special[:some]
+        special=special,
+        mixed=mixed,
+        ordinary=np.concatenate([[canary], pool[some:]]),
+        later=later,
+        excluded={"lost": lost_early, "exempt_facility": sheltered, "second_category": second},
+        turned_65=turned_65,
+        moved_in=moved_in,
+        lost=lost,
+        unremarkable=np.concatenate([[canary], plain]),
+        changed={
+            "pension": special[: 3 * each],
+            "income": plain[:each],
+            "exempted": plain[each : 2 * each],
+            "lost": plain[2 * each : 3 * each],
+            "age_65": turned_65[-each:],
+            "moved_in": moved_in[-each:],
+        },
     )
 
 
@@ -171,13 +188,17 @@ def addressees(rng: Rng, cohorts: Cohorts, homes: Homes, surname: Column) -> tup
     other, _ = _surnames(rng, total)
     own = np.concatenate([surname[family], other[len(family) :]])
     kept = _chance(rng, total, 0.65)
-    given, _ = _given_names(rng, _chance(rng, total, 0.5))
-    names = _joined(np.where(kept, own, other), "　", given)
+    called = np.where(kept, own, other)
+    given = np.array(words.GIVEN_NAMES_RELATIVES)[rng.integers(0, len(words.GIVEN_NAMES_RELATIVES), total)]
+    names = _joined(called, "　", given)
     columns["recipient_name"] = np.concatenate([names[: -len(words.FACILITIES)], np.array(words.FACILITIES)])
     columns["recipient_suffix"] = np.select(
         [kind == "family", kind == "guardian"], ["様方", "様"], default="御中"
     )
     share = _chance(rng, total, np.select([kind == "family", kind == "guardian"], [0.5, 0.7], default=0.25))
+    # Of the same surname at the same address only one: a clean ward leaves nobody in doubt who shares with whom.
+    _, first = np.unique(_joined(called, columns["address"], columns["address_detail"]), return_index=True)
+    share &= np.isin(np.arange(total), first)
     share[len(family)] = True  # the first guardian has several persons and the section's consent
     share[-len(words.FACILITIES)] = True
     columns["share_envelope"] = share
@@ -199,6 +220,21 @@ def check_digits(numbers: Column) -> Column:
         product = numbers // 10**place % 10 * (2 - place % 2)
         total += product // 10 + product % 10
     return -total % 10
+
+
+def support_measures(rng: Rng, cohorts: Cohorts, persons: int) -> Column:
+    """支援措置: a few protected addresses, each confirmed by the section."""
+    few = max(2, persons // 5_000)
+    protected = [cohorts.ordinary[1 : 1 + few], rng.choice(cohorts.special, few, replace=False)]
+    measure = np.full(persons, "none", dtype="U11")
+    measure[np.concatenate(protected)] = "confirmed"
+    return measure
+
+
+def pension_payers(rng: Rng, persons: int) -> Column:
+    """Three digits of the body that pays a person's pension."""
+    payers, share = zip(*words.PENSION_PAYERS, strict=True)
+    return rng.choice(np.array(payers), persons, p=np.array(share) / sum(share))
 
 
 def secrets_of(rng: Rng, persons: int) -> Columns:

@@ -1,5 +1,6 @@
 """引渡し承認: another person than the confirming officer releases exactly these bytes for hand-over."""
 
+from notice_cycle.composition.rules import EXCLUDED_JA
 from notice_cycle.errors import Refused
 from notice_cycle.forms import REASON, Answer, Form, table
 from notice_cycle.ledger.history import CycleHistory
@@ -31,11 +32,13 @@ class HandoverApproval(Form):
         confirmation = history.latest(ValidationConfirmationRecord)
         configuration = history.latest(OpeningRecord).configuration
         counted = composition.quantities
+        labels = {total["item"]: total["label_ja"] for total in configuration["notice"]["totals"]}
         facts = [
             ("委託先", str(configuration["party"]["name_ja"])),
             ("人数・通知書", f"{counted.persons:,}人・{counted.notices:,}通"),
             ("封筒・用紙", f"{counted.envelopes:,}封・{counted.sheets:,}枚"),
-            ("普通徴収額の合計", composition.ordinary_total.label_ja),
+            *((f"{label}の合計", composition.totals[item].label_ja) for item, label in labels.items()),
+            *_changes(composition),
             ("様式・文字集合", f"{composition.layout}・{composition.charset}"),
             ("印字データの大きさ", f"{composition.print_file.size_bytes:,}バイト"),
             ("印字データの SHA-256", f"`{composition.print_file.sha256}`"),
@@ -59,3 +62,22 @@ class HandoverApproval(Form):
             approved_at=answer.at,
             print_file_sha256=history.latest(CompositionRecord).print_file.sha256,
         )
+
+
+def _changes(composition: CompositionRecord) -> list[tuple[str, str]]:
+    """What happened between extraction and print file, as far as anything did."""
+    left_out = "、".join(
+        f"{EXCLUDED_JA.get(reason, reason)} {n:,}人" for reason, n in composition.excluded.items()
+    )
+    replaced = "、".join(f"{code} {count:,}字" for code, count in composition.replaced_characters.items())
+    told = [
+        ("差分一覧で除いた人", left_out),
+        ("差分一覧で送付先を直した人", f"{composition.corrected:,}人" if composition.corrected else ""),
+        (
+            "差分一覧のうち、この発送回にない番号",
+            f"{composition.unknown_differences:,}件" if composition.unknown_differences else "",
+        ),
+        ("名寄せで人が見るべきもの", f"{composition.ambiguous:,}件" if composition.ambiguous else ""),
+        ("取り決めた外字に置き換えた文字", replaced),
+    ]
+    return [(label, value) for label, value in told if value]

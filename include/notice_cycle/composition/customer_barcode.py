@@ -12,11 +12,10 @@ import re
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from notice_cycle.errors import Refused
+from notice_cycle.composition.columns import digits_of, refuse_odd_postcodes, texts_of
 
 SYMBOLS = "0123456789-abcdefgh"
 """Every symbol at its check value: digits 0-9, the hyphen 10, CC1-CC8 11-18."""
@@ -28,27 +27,24 @@ _GENERAL = "00"
 _LETTERS_A_CONTROL = 10  # A-J are CC1 and 0-9, K-T are CC2 and 0-9, U-Z are CC3 and 0-5
 
 
-def customer_barcodes(postcode: pd.Series, address: pd.Series, address_detail: pd.Series) -> pd.Series:
+def customer_barcodes(postcode: pa.Array, address: pa.Array, address_detail: pa.Array) -> pa.Array:
     """The 21 symbols of every address, empty for a general postcode. Raises Refused on a postcode of another form."""
     refuse_odd_postcodes(postcode)
+    digits, _ = digits_of(postcode, _POSTCODE_DIGITS)
     symbols = np.hstack(
-        [
-            character_codes(arrow_text(postcode), _POSTCODE_DIGITS),
-            _address_symbols(arrow_text(display_numbers(address, address_detail))),
-        ]
+        [digits + np.uint8(ord("0")), _address_symbols(display_numbers(address, address_detail))]
     )
-    check_value = np.zeros(256, dtype="uint16")
+    check_value = np.zeros(256, dtype=np.uint8)
     check_value[list(SYMBOLS.encode())] = range(len(SYMBOLS))
-    check = -check_value[symbols].sum(axis=1, dtype="int32") % len(SYMBOLS)
-    codes = np.hstack([symbols, np.frombuffer(SYMBOLS.encode(), dtype="uint8")[check][:, None]])
-    general = pc.ends_with(arrow_text(postcode), _GENERAL)
-    return text_column(pc.if_else(general, "", _texts(codes)), postcode.index)
+    check = -check_value[symbols].sum(axis=1, dtype=np.int32) % len(SYMBOLS)
+    codes = np.hstack([symbols, np.frombuffer(SYMBOLS.encode(), dtype=np.uint8)[check][:, None]])
+    return texts_of(codes, ~(digits[:, -2:] == 0).all(axis=1))
 
 
 def customer_barcode(postcode: str, display_number: str) -> str:
     """One barcode from a 住所表示番号 such as 3-20-5B604: the rules of p12, p18, p20 and p21 word by word."""
     if not re.fullmatch("[0-9]{7}", postcode):
-        raise _odd_postcodes(1)
+        refuse_odd_postcodes(pa.array([postcode]))
     if postcode.endswith(_GENERAL):
         return ""
     address = "".join(_symbols_of(character) for character in display_number)
@@ -83,14 +79,14 @@ _HALF_WIDTH = (
 _POWERS = {"十": 10, "百": 100, "千": 1000}
 
 
-def display_numbers(address: pd.Series, address_detail: pd.Series) -> pd.Series:
+def display_numbers(address: pa.Array, address_detail: pa.Array) -> pa.Array:
     """The 住所表示番号 of every address, such as 3-20-5B604; empty where an address has no number.
 
     Texts fall into pieces between other characters. The pieces of a whole ward are a few thousand different
     ones, so each is turned once, by `_taken_from`.
     """
-    street = pc.replace_substring_regex(arrow_text(address), _NUMBER_IN_A_NAME, " ")
-    whole = pc.binary_join_element_wise(street, arrow_text(address_detail), " ")
+    street = pc.replace_substring_regex(pc.fill_null(address, ""), _NUMBER_IN_A_NAME, " ")
+    whole = pc.binary_join_element_wise(street, pc.fill_null(address_detail, ""), " ")
     counted = pc.replace_substring_regex(whole, rf"([{_KANJI}]+)(?:{_UNITS})", rf"\1{_COUNTED} ")
     pieces = pc.split_pattern_regex(counted, rf"[^{_DIGITS}{_LETTERS}{_KANJI}{_COUNTED}{_DROPPED}]+")
     different = pieces.values.dictionary_encode()
@@ -98,7 +94,7 @@ def display_numbers(address: pd.Series, address_detail: pd.Series) -> pd.Series:
     numbers = pc.binary_join(pa.ListArray.from_arrays(pieces.offsets, taken.take(different.indices)), "-")
     numbers = pc.replace_substring_regex(numbers, "-{2,}", "-")
     numbers = pc.replace_substring_regex(numbers, "-?([A-Z])-?", r"\1")
-    return text_column(pc.utf8_trim(numbers, "-"), address.index)
+    return pc.utf8_trim(numbers, "-")
 
 
 def _taken_from(piece: str) -> str:
@@ -132,7 +128,7 @@ def _digit(kanji: str) -> int:
 
 def _address_symbols(numbers: Any) -> Any:
     """The 13 symbols of each 住所表示番号: letters as control code and digit, cut, filled with CC4."""
-    characters = character_codes(pc.utf8_slice_codeunits(numbers, 0, _ADDRESS_SYMBOLS), _ADDRESS_SYMBOLS)
+    characters = _character_codes(pc.utf8_slice_codeunits(numbers, 0, _ADDRESS_SYMBOLS), _ADDRESS_SYMBOLS)
     is_letter = characters >= ord("A")
     is_fill = characters == ord(" ")
     control, digit = np.divmod(characters - np.uint8(ord("A")), np.uint8(_LETTERS_A_CONTROL))
@@ -146,47 +142,8 @@ def _address_symbols(numbers: Any) -> Any:
     return symbols[:, :_ADDRESS_SYMBOLS]
 
 
-def refuse_odd_postcodes(postcode: pd.Series) -> None:
-    """Raises Refused with the number of postcodes that are not seven digits."""
-    if odd := count_odd(postcode, _POSTCODE_DIGITS):
-        raise _odd_postcodes(odd)
-
-
-def _odd_postcodes(odd: int) -> Refused:
-    return Refused(
-        f"郵便番号が7桁の数字ではありません（{odd}件）。",
-        advice="基幹系の送付先の郵便番号を担当課で確認し、直してから抽出をやり直してください。",
-    )
-
-
-def count_odd(texts: pd.Series, digits: int) -> int:
-    """How many texts are not exactly so many digits; a missing one is odd too."""
-    well_formed = pc.match_substring_regex(arrow_text(texts), f"^[0-9]{{{digits}}}$")
-    return len(texts) - int(pc.sum(well_formed).as_py() or 0)
-
-
-def arrow_text(texts: pd.Series) -> Any:
-    """A column's texts as one Arrow array, empty for missing ones."""
-    found = pa.array(texts, pa.string(), from_pandas=True)
-    found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-    return pc.fill_null(found, "")
-
-
-def text_column(texts: Any, index: pd.Index) -> pd.Series:
-    """An Arrow array as a column of texts."""
-    return pd.Series(texts.to_pandas().array, index=index, dtype="str")
-
-
-def character_codes(texts: Any, width: int) -> Any:
+def _character_codes(texts: Any, width: int) -> Any:
     """ASCII texts as a matrix of bytes, one row each, blanks behind short ones. No text may be wider."""
     padded = pc.ascii_rpad(texts, width, " ")
     data = padded.buffers()[2] or b""
     return np.frombuffer(data, dtype="uint8", count=len(texts) * width).reshape(len(texts), width)
-
-
-def _texts(codes: Any) -> Any:
-    """The rows of a matrix of bytes as texts."""
-    rows, width = codes.shape
-    offsets = np.arange(rows + 1, dtype="int32") * np.int32(width)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(codes))]
-    return pa.Array.from_buffers(pa.string(), rows, buffers)

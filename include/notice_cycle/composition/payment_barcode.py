@@ -13,29 +13,32 @@ are the fields printed beside it. No code or number in this module or its tests 
 """
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, StringConstraints
 
-from notice_cycle.composition.customer_barcode import arrow_text, character_codes, count_odd, text_column
+from notice_cycle.composition.columns import Digits, digits_of, texts_of, whole_numbers
 from notice_cycle.errors import Refused
 from notice_cycle.values import Frozen
 
 STORES_TAKE_UP_TO_YEN = 300_000
 
+Numbers = npt.NDArray[np.int64]
+"""Whole numbers, one a slip."""
+
 _AI = "91"
 _RESERVE = "0000"
 _NO_REVENUE_STAMP = "0"
 _DIGITS = 44
-_NOTICE_NO_DIGITS = 11
-_AMOUNT_DIGITS = 6
 _CENTURY = 2000
+_CENTURY_OF_DAYS = 1_000_000
+_NO_DAY = -(2**31)
 _LAST_INSTALMENT = 99
 _LAST_REISSUE = 9
 
@@ -70,41 +73,63 @@ class PaymentBarcode(Frozen):
 
 def payment_barcodes(  # noqa: PLR0917 - in the order in which they are printed
     issuer: str,
-    fiscal_year: int,
-    notice_no: pd.Series,
-    instalment: int,
-    due_on: date,
-    amount_yen: pd.Series,
+    fiscal_year: int | Numbers,
+    notice_no: Digits,
+    instalment: int | Numbers,
+    due_on: date | pa.Array,
+    amount_yen: pa.Array,
     *,
     reissue: int = 0,
-) -> pd.Series:
-    """The 44 digits of every slip of one instalment; empty where stores take none. Raises Refused on odd numbers.
+) -> pa.Array:
+    """The 44 digits of every slip, as texts; empty where stores take none. Raises Refused on odd numbers.
 
-    `issuer`: 請求書発行企業コード, six digits. `instalment`: 1-99. `reissue`: how often the slip was made again, 0-9.
+    Each of year, instalment (1-99) and due date is one for all or one a slip. `issuer`: 請求書発行企業コード, six digits.
+    `notice_no`: from `notice_digits`. `reissue`: how often the slip was made again, 0-9.
     """
+    days = due_dates(due_on)
     _refuse_odd_settings(
         {
             "企業コード": bool(re.fullmatch("[0-9]{6}", issuer)),
-            "年度": _CENTURY <= fiscal_year < _CENTURY + 100,
-            "期": 1 <= instalment <= _LAST_INSTALMENT,
+            "年度": _within(fiscal_year, _CENTURY, _CENTURY + 99),
+            "期": _within(instalment, 1, _LAST_INSTALMENT),
             "再発行区分": 0 <= reissue <= _LAST_REISSUE,
-            "納期限": _CENTURY <= due_on.year < _CENTURY + 100,
+            "納期限": _within(days, _yymmdd_number(_CENTURY), _yymmdd_number(_CENTURY + 100) - 1),
         }
     )
-    _refuse_odd_notice_numbers(notice_no)
-    if odd := int((amount_yen.isna() | (amount_yen < 0)).sum()):
-        raise Refused(
-            f"バーコードにする金額が空か、負です（{odd}件）。",
-            advice="抽出の期別額を担当課で確認し、直してから抽出をやり直してください。",
-        )
-    yen = amount_yen.to_numpy("int64")
-    payable = (yen > 0) & (yen <= STORES_TAKE_UP_TO_YEN)
-    amount = pc.ascii_lpad(pa.array(np.where(payable, yen, 0)).cast(pa.string()), _AMOUNT_DIGITS, "0")
-    before = f"{_AI}{issuer}{fiscal_year}"
-    behind = f"{instalment:02}{_RESERVE}{reissue}{due_on:%y%m%d}{_NO_REVENUE_STAMP}"
-    body = pc.binary_join_element_wise(before, arrow_text(notice_no), behind, amount, "")
-    text = pc.binary_join_element_wise(body, _check_digits(body, _DIGITS - 1), "")
-    return text_column(pc.if_else(pa.array(payable), text, ""), notice_no.index)
+    yen = _amounts(amount_yen)
+    payable = is_payable(yen)
+    slips = np.zeros((len(yen), _DIGITS), dtype=np.uint8)
+    said = {
+        "ai": int(_AI),
+        "issuer": int(issuer),
+        "fiscal_year": fiscal_year,
+        "instalment": instalment,
+        "reissue": reissue,
+        "due_on": days % _CENTURY_OF_DAYS,
+        "amount_yen": np.where(payable, yen, 0),
+    }
+    for name, number in said.items():
+        slips[:, _PLACES[name]] = _digits(number, _WIDTHS[name])
+    slips[:, _PLACES["notice_no"]] = notice_no
+    slips[:, -1] = _check_values(slips[:, :-1])
+    slips += np.uint8(ord("0"))
+    return texts_of(slips, payable)
+
+
+def is_payable(amount_yen: Numbers) -> npt.NDArray[np.bool_]:
+    """Where a store takes the amount: what decides whether a slip has a barcode."""
+    return (amount_yen > 0) & (amount_yen <= STORES_TAKE_UP_TO_YEN)
+
+
+def due_dates(due_on: date | pa.Array) -> Numbers:
+    """Days as numbers such as 20260731; a missing day is 0, which no barcode can carry."""
+    if isinstance(due_on, date):
+        return np.array([_yymmdd_number(due_on.year, due_on.month, due_on.day)])
+    days, place = np.unique(pc.fill_null(due_on.cast(pa.int32()), _NO_DAY).to_numpy(), return_inverse=True)
+    known = (date(1970, 1, 1) + timedelta(days=int(day)) if day != _NO_DAY else None for day in days)
+    return np.array([_yymmdd_number(d.year, d.month, d.day) if d else 0 for d in known], dtype=np.int64)[
+        place
+    ]
 
 
 def read_payment_barcode(text: str) -> PaymentBarcode:
@@ -137,50 +162,41 @@ def read_payment_barcode(text: str) -> PaymentBarcode:
     )
 
 
-def read_payment_barcodes(texts: pd.Series) -> pd.DataFrame:
-    """What every barcode says, to be compared with its sheet: a column for each field, and `check_ok`.
+class ReadBarcodes(NamedTuple):
+    """What every barcode of a column says, to be compared with its sheet.
 
-    `check_ok` is False where `read_payment_barcode` would refuse, an empty text included; the other columns
-    are empty, 0 or NaT there, so that no unreadable barcode equals a sheet.
+    `ok` is False where `read_payment_barcode` would refuse, an empty text included; the numbers are 0 there, so
+    that no unreadable barcode equals a sheet. `due_on`: as in `due_dates`.
     """
-    given = arrow_text(texts)
-    well_formed = pc.match_substring_regex(given, f"^[0-9]{{{_DIGITS}}}$")
-    readable = pc.if_else(well_formed, given, "0" * _DIGITS)
-    digits = character_codes(readable, _DIGITS) - np.uint8(ord("0"))
-    number = {name: _number(digits[:, _PLACES[name]]) for name in _WIDTHS if _WIDTHS[name] <= _AMOUNT_DIGITS}
-    yymmdd = pc.utf8_slice_codeunits(readable, _PLACES["due_on"].start, _PLACES["due_on"].stop)
-    due_on = pd.to_datetime(
-        text_column(pc.binary_join_element_wise("20", yymmdd, ""), texts.index),
-        format="%Y%m%d",
-        errors="coerce",
-    )
-    ok = (
-        well_formed.to_numpy(zero_copy_only=False)
+
+    issuer: Numbers
+    fiscal_year: Numbers
+    notice_no: Numbers
+    instalment: Numbers
+    reissue: Numbers
+    due_on: Numbers
+    amount_yen: Numbers
+    ok: npt.NDArray[np.bool_]
+
+
+def read_payment_barcodes(texts: pa.Array) -> ReadBarcodes:
+    """Reads a column of texts digit by digit, by another way than the one they were written by."""
+    digits, ok = digits_of(texts, _DIGITS)
+    number = {name: whole_numbers(digits[:, place]) for name, place in _PLACES.items()}
+    days, place = np.unique(number["due_on"], return_inverse=True)
+    ok &= (
+        np.array([_date_of(f"{day:06}") is not None for day in days], dtype=bool)[place]
         & (number["ai"] == int(_AI))
         & (number["check"] == _check_values(digits[:, :-1]))
-        & due_on.notna().to_numpy()
         & (number["reserve"] == 0)
         & (number["revenue_stamp"] == 0)
         & (number["instalment"] >= 1)
         & (number["fiscal_year"] >= _CENTURY)
         & (number["fiscal_year"] < _CENTURY + 100)
-        & (number["amount_yen"] >= 1)
-        & (number["amount_yen"] <= STORES_TAKE_UP_TO_YEN)
+        & is_payable(number["amount_yen"])
     )
-    texts_of = {name: _slice(readable, ok, name) for name in ("issuer", "notice_no")}
-    return pd.DataFrame(
-        {
-            "issuer": text_column(texts_of["issuer"], texts.index),
-            "fiscal_year": np.where(ok, number["fiscal_year"], 0),
-            "notice_no": text_column(texts_of["notice_no"], texts.index),
-            "instalment": np.where(ok, number["instalment"], 0),
-            "reissue": np.where(ok, number["reissue"], 0),
-            "due_on": due_on.where(ok),
-            "amount_yen": np.where(ok, number["amount_yen"], 0),
-            "check_ok": ok,
-        },
-        index=texts.index,
-    )
+    number["due_on"] += _yymmdd_number(_CENTURY) - _yymmdd_number(0)
+    return ReadBarcodes._make([*(np.where(ok, number[name], 0) for name in ReadBarcodes._fields[:-1]), ok])
 
 
 # ---- Pay-easy
@@ -196,9 +212,13 @@ class PaymentNumbers(Frozen):
 
 
 def payment_numbers(
-    collector_no: str, payment_class: str, notice_no: pd.Series, instalment: int, confirmation_no: pd.Series
-) -> pd.DataFrame:
-    """The four fields of every slip of one instalment, in the columns of `PaymentNumbers`. Raises Refused.
+    collector_no: str,
+    payment_class: str,
+    notice_no: Digits,
+    instalment: int | Numbers,
+    confirmation_no: pa.Array,
+) -> dict[str, pa.Array]:
+    """The four fields of every slip of one instalment, by the fields of `PaymentNumbers`. Raises Refused.
 
     納付番号 is notice number, instalment and a check digit (modulus 10, weights 3-1 from the right): this product's
     own rule until one is agreed with the operator. It repeats in another year, so `payment_class` must tell the
@@ -208,26 +228,24 @@ def payment_numbers(
         {
             "収納機関番号": bool(re.fullmatch("[0-9]{5}", collector_no)),
             "納付区分": bool(re.fullmatch("[0-9]{1,10}", payment_class)),
-            "期": 1 <= instalment <= _LAST_INSTALMENT,
+            "期": _within(instalment, 1, _LAST_INSTALMENT),
         }
     )
-    _refuse_odd_notice_numbers(notice_no)
-    if odd := count_odd(confirmation_no, 6):
+    _, fits = digits_of(confirmation_no, 6)
+    if odd := int((~fits).sum()):
         raise Refused(
             f"確認番号が6桁の数字ではありません（{odd}件）。",
             advice="確認番号の作り方を情報システム課と収納の委託先で確認してください。",
         )
-    body = pc.binary_join_element_wise(arrow_text(notice_no), f"{instalment:02}", "")
-    payment_no = pc.binary_join_element_wise(body, _check_digits(body, _NOTICE_NO_DIGITS + 2), "")
-    return pd.DataFrame(
-        {
-            "collector_no": collector_no,
-            "payment_no": text_column(payment_no, notice_no.index),
-            "confirmation_no": confirmation_no,
-            "payment_class": payment_class,
-        },
-        index=notice_no.index,
-    )
+    numbers = np.hstack([notice_no, np.zeros((len(notice_no), 3), dtype=np.uint8)])
+    numbers[:, -3:-1] = _digits(instalment, 2)
+    numbers[:, -1] = _check_values(numbers[:, :-1])
+    return {
+        "collector_no": pa.array([collector_no] * len(notice_no), pa.string()),
+        "payment_no": texts_of(numbers + np.uint8(ord("0"))),
+        "confirmation_no": confirmation_no,
+        "payment_class": pa.array([payment_class] * len(notice_no), pa.string()),
+    }
 
 
 # ---- helpers
@@ -238,14 +256,6 @@ def _refuse_odd_settings(settings: dict[str, bool]) -> None:
         raise Refused(
             f"収納の番号にする設定が正しくありません（{'、'.join(odd)}）。",
             advice="収納の委託先と取り決めた値を確認し、設定を直してください。",
-        )
-
-
-def _refuse_odd_notice_numbers(notice_no: pd.Series) -> None:
-    if odd := count_odd(notice_no, _NOTICE_NO_DIGITS):
-        raise Refused(
-            f"通知書番号が11桁の数字ではありません（{odd}件）。",
-            advice="基幹系の通知書番号を担当課で確認し、直してから抽出をやり直してください。",
         )
 
 
@@ -261,21 +271,35 @@ def _check_digit(digits: str) -> int:
     return -sum(int(digit) * (3 - 2 * (place % 2)) for place, digit in enumerate(reversed(digits))) % 10
 
 
-def _check_values(digits: Any) -> Any:
-    """`_check_digit` of every row of a matrix of digits."""
-    total = 3 * digits[:, ::-2].sum(axis=1, dtype="int32") + digits[:, -2::-2].sum(axis=1, dtype="int32")
-    return -total % 10
+def _check_values(digits: Digits) -> Digits:
+    """`_check_digit` of every row of digits."""
+    weights = np.resize(np.array([3, 1], dtype=np.float32), digits.shape[1])[::-1]
+    total = (digits.astype(np.float32) @ weights).astype(np.int32)  # exact: small whole numbers
+    return (-total % 10).astype(np.uint8)
 
 
-def _check_digits(texts: Any, width: int) -> Any:
-    """`_check_digit` of every text of that width, as texts."""
-    digits = character_codes(texts, width) - np.uint8(ord("0"))
-    return pa.array([str(digit) for digit in range(10)]).take(pa.array(_check_values(digits)))
+def _digits(number: int | Numbers, width: int) -> Digits:
+    """Numbers as rows of so many digits; one row for one number."""
+    powers = 10 ** np.arange(width)[::-1]
+    return (np.asarray(number, dtype=np.int64).reshape(-1, 1) // powers % 10).astype(np.uint8)
 
 
-def _number(digits: Any) -> Any:
-    """Rows of digits as whole numbers."""
-    return digits @ (10 ** np.arange(digits.shape[1])[::-1])
+def _amounts(amount_yen: pa.Array) -> Numbers:
+    yen: Numbers = pc.fill_null(amount_yen.cast(pa.int64()), -1).to_numpy()
+    if odd := int((yen < 0).sum()):
+        raise Refused(
+            f"バーコードにする金額が空か、負です（{odd}件）。",
+            advice="抽出の期別額を担当課で確認し、直してから抽出をやり直してください。",
+        )
+    return yen
+
+
+def _within(number: int | Numbers, least: int, most: int) -> bool:
+    return bool(np.all((np.asarray(number) >= least) & (np.asarray(number) <= most)))
+
+
+def _yymmdd_number(year: int, month: int = 0, day: int = 0) -> int:
+    return year * 10_000 + month * 100 + day
 
 
 def _date_of(yymmdd: str) -> date | None:
@@ -283,8 +307,3 @@ def _date_of(yymmdd: str) -> date | None:
         return datetime.strptime(f"20{yymmdd}", "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
     except ValueError:
         return None
-
-
-def _slice(texts: Any, ok: Any, name: str) -> Any:
-    place = _PLACES[name]
-    return pc.if_else(pa.array(ok), pc.utf8_slice_codeunits(texts, place.start, place.stop), "")

@@ -2,22 +2,25 @@
 
 Least numbers are data: 郵便区内特別 from 100 pieces delivered by the office that takes them in, 区分郵便物 from 2,000
 pieces sorted by 郵便区番号 (post.japanpost.jp/service/discount/kubun_discount.html, zipmanual/p30). A class that has
-fewer pieces is not used: all its envelopes go by the next one. Grouping is by the first three digits: the 郵便区番号
-of districts that have three. Those with five, outside the ward, are one group here until the post office lists them.
+fewer pieces is not used: all its envelopes go by the next one. A 郵便区番号 has the postcode's first three digits, or
+five in the districts that the rules name.
 
-Refuses a postcode that is not seven digits, and an envelope that stands twice.
+Refuses a postcode that is not seven digits.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
 
 import numpy as np
-import pandas as pd
-from pydantic import PositiveInt, StringConstraints
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from notice_cycle.composition.customer_barcode import refuse_odd_postcodes
-from notice_cycle.errors import Conflict
-from notice_cycle.values import Frozen
+from notice_cycle.composition.columns import refuse_odd_postcodes
+from notice_cycle.composition.rules import PostalRules
+from notice_cycle.records import PostalLot
+
+Whole = npt.NDArray[np.int32]
 
 
 class PostalClass(StrEnum):
@@ -28,69 +31,66 @@ class PostalClass(StrEnum):
     PLAIN = "一般"
 
 
-class PostalRules(Frozen):
-    """Data agreed with the post office. `own_postcodes`: the postcodes, or their first digits, that it delivers to."""
-
-    own_postcodes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{3,7}$")], ...]
-    own_min_pieces: PositiveInt = 100
-    sorted_min_pieces: PositiveInt = 2_000
-    lot_size: PositiveInt = 5_000
+CLASSES = tuple(PostalClass)
 
 
-def into_lots(envelopes: pd.DataFrame, rules: PostalRules) -> pd.DataFrame:
-    """The envelopes in order of dispatch, with postal_class, postcode_group, lot_no (1…) and position_in_lot (1…).
+@dataclass(frozen=True)
+class Dispatch:
+    """Envelopes in order of dispatch. `order`: which one leaves first, second …; the others are by that order.
 
-    `envelopes` has one row an envelope with `envelope_no` and `postcode`. Order: class, postcode, envelope_no. A lot
-    is of one class. Raises Refused on odd postcodes and Conflict when an envelope stands twice.
+    `postal_class`: place in `CLASSES`; `lot_no` and `position_in_lot` count from 1, and a lot is of one class.
     """
-    refuse_odd_postcodes(envelopes["postcode"])
-    if twice := int(envelopes["envelope_no"].duplicated().sum()):
-        raise Conflict(
-            f"同じ封筒番号が二度あります（{twice}件）。",
-            advice="送らずに、情報システム課に連絡してください。",
+
+    order: Whole
+    postal_class: Whole
+    lot_no: Whole
+    position_in_lot: Whole
+
+    def lots(self) -> tuple[PostalLot, ...]:
+        """件数表: what is handed in at the post office, lot by lot."""
+        numbers, first, count = np.unique(self.lot_no, return_index=True, return_counts=True)
+        classes = self.postal_class[first]
+        return tuple(
+            PostalLot(lot_no=int(lot), postal_class=CLASSES[place].value, envelopes=int(envelopes))
+            for lot, place, envelopes in zip(numbers, classes, count, strict=True)
         )
-    rank = _rank(envelopes["postcode"], rules)
-    ordered = (
-        envelopes.assign(_rank=rank, _postcode=envelopes["postcode"].astype("int64"))
-        .sort_values(["_rank", "_postcode", "envelope_no"], kind="stable", ignore_index=True)
-        .drop(columns="_postcode")
-    )
-    place = ordered.groupby("_rank").cumcount()
-    return ordered.drop(columns="_rank").assign(
-        postal_class=np.array([str(one) for one in PostalClass])[ordered["_rank"]],
-        postcode_group=ordered["postcode"].str[:3],
-        lot_no=(place % rules.lot_size == 0).cumsum().astype("int64"),
+
+
+def into_lots(postcode: pa.Array, ties: dict[str, pa.Array], rules: PostalRules) -> Dispatch:
+    """Orders envelopes by class, postcode and then `ties` (address, detail, …), and fills lots in that order.
+
+    One row an envelope. Raises Refused on odd postcodes. The last of `ties` must tell any two envelopes apart.
+    """
+    refuse_odd_postcodes(postcode)
+    rank = _rank(postcode, rules)
+    keys = {"rank": pa.array(rank, pa.int8()), "postcode": postcode, **ties}
+    sort_keys = [(name, "ascending") for name in keys]
+    order = pc.sort_indices(pa.RecordBatch.from_pydict(keys), sort_keys=sort_keys).to_numpy().astype(np.int32)
+    ranks = rank[order]
+    _, starts, counts = np.unique(ranks, return_index=True, return_counts=True)
+    place = np.arange(len(order), dtype=np.int32) - np.repeat(starts, counts).astype(np.int32)
+    return Dispatch(
+        order=order,
+        postal_class=ranks,
+        lot_no=np.cumsum(place % rules.lot_size == 0, dtype=np.int32),
         position_in_lot=place % rules.lot_size + 1,
     )
 
 
-def lot_table(lots: pd.DataFrame) -> pd.DataFrame:
-    """件数表: a row a lot with postal_class, envelopes, postcode_groups, first_postcode and last_postcode."""
-    return lots.groupby("lot_no", as_index=False).agg(
-        postal_class=("postal_class", "first"),
-        envelopes=("envelope_no", "size"),
-        postcode_groups=("postcode_group", "nunique"),
-        first_postcode=("postcode", "first"),
-        last_postcode=("postcode", "last"),
-    )
+def postal_districts(postcode: pa.Array, rules: PostalRules) -> pa.Array:
+    """The 郵便区番号 of every postcode: what bundles are tied up by."""
+    texts = postcode.cast(pa.string())
+    three, five = (pc.utf8_slice_codeunits(texts, 0, digits) for digits in (3, 5))
+    return pc.if_else(pc.is_in(three, pa.array(rules.five_digit_districts, pa.string())), five, three)
 
 
-def class_table(lots: pd.DataFrame) -> pd.DataFrame:
-    """件数表: a row for each postal class, used or not, with envelopes and lots."""
-    return (
-        lots.groupby("postal_class")
-        .agg(envelopes=("envelope_no", "size"), lots=("lot_no", "nunique"))
-        .reindex([str(one) for one in PostalClass], fill_value=0)
-        .rename_axis("postal_class")
-        .reset_index()
-    )
-
-
-def _rank(postcode: pd.Series, rules: PostalRules) -> pd.Series:
-    """The place of each envelope's class in `PostalClass`, after falling back."""
-    own = postcode.str.startswith(rules.own_postcodes) & bool(rules.own_postcodes)
+def _rank(postcode: pa.Array, rules: PostalRules) -> Whole:
+    """The place of each envelope's class in `CLASSES`, after falling back."""
+    texts = postcode.cast(pa.string())
+    own = np.zeros(len(texts), dtype=bool)
+    for prefix in rules.own_postcodes:
+        own |= pc.starts_with(texts, prefix).to_numpy(False)
     if own.sum() < rules.own_min_pieces:
-        own = own & False
+        own[:] = False
     others = PostalClass.SORTED if (~own).sum() >= rules.sorted_min_pieces else PostalClass.PLAIN
-    order = list(PostalClass)
-    return own.map({True: order.index(PostalClass.OWN_DISTRICT), False: order.index(others)}).astype("int64")
+    return np.where(own, CLASSES.index(PostalClass.OWN_DISTRICT), CLASSES.index(others)).astype(np.int32)

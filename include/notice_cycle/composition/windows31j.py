@@ -10,6 +10,9 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
+import numpy as np
+import numpy.typing as npt
+
 from notice_cycle.errors import Refused
 
 _NEC_SELECTED = range(
@@ -17,6 +20,7 @@ _NEC_SELECTED = range(
 )  # lead bytes of CPython's choice; Windows uses FA-FC for the same characters
 _PRIVATE = ("Cc", "Co", "Cf", "Mn", "Me")  # control, 外字, invisible, combining: a print shop has no glyph
 _LINE_ENDS = frozenset("\r\n")
+_ALL_CHARACTERS = 0x110000
 
 
 def encode(text: str) -> bytes:
@@ -27,9 +31,14 @@ def encode(text: str) -> bytes:
             return encoded
     except UnicodeEncodeError:
         pass
-    raise Refused(
+    raise not_printable(unprintable(text))
+
+
+def not_printable(found: Counter[str]) -> Refused:
+    """The refusal of a text with these characters: code points and counts, never the text."""
+    return Refused(
         "印字できない文字があります: "
-        + "、".join(f"U+{ord(c):04X} {count}件" for c, count in sorted(unprintable(text).items())),
+        + "、".join(f"U+{ord(c):04X} {count}件" for c, count in sorted(found.items())),
         advice="委託先と外字・代替文字を取り決めるか、基幹系の文字を確認してから、抽出をやり直してください。",
     )
 
@@ -37,6 +46,22 @@ def encode(text: str) -> bytes:
 def unprintable(text: str) -> Counter[str]:
     """The characters of `text` that have no faithful Windows-31J bytes, with their number."""
     return Counter(c for c in text if not _is_faithful(c))
+
+
+@cache
+def codes() -> npt.NDArray[np.uint16]:
+    """The one or two bytes of every character by its code point, 0 where it cannot be printed; 外字 have theirs."""
+    table = np.zeros(_ALL_CHARACTERS, dtype=np.uint16)
+    for code in range(0x10000):
+        raw = code.to_bytes(2, "big").lstrip(b"\0") or b"\0"
+        try:
+            character = raw.decode("cp932")
+        except UnicodeDecodeError:
+            continue
+        if len(character) == 1 and (_is_faithful(character) or unicodedata.category(character) == "Co"):
+            table[ord(character)] = int.from_bytes(_encode(character), "big")
+    table[[ord(c) for c in _LINE_ENDS]] = 0
+    return table
 
 
 def _encode(text: str) -> bytes:

@@ -16,17 +16,16 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO
 
 import pyarrow as pa
-from pydantic import Field, model_validator
 
-from notice_cycle.catalogue import Item
+from notice_cycle.catalogue import DropColumn, FileDrop, Notice
 from notice_cycle.errors import Altered, CannotLook, NotConfigured, Refused
 from notice_cycle.extraction import fixed_length, separated
-from notice_cycle.extraction.sql_source import Batch, ControlTotals
-from notice_cycle.extraction.typed import ARROW, LABELS_JA, ColumnType, Unreadable, typed
-from notice_cycle.values import Frozen, sha256_of_chunks
+from notice_cycle.extraction.source import Batch, ControlTotals
+from notice_cycle.extraction.typed import ARROW, LABELS_JA, Unreadable, typed
+from notice_cycle.values import sha256_of_chunks
 
 _BLOCK = 4 * 1024 * 1024
 _CONTROL_BYTES = 4096
@@ -35,40 +34,9 @@ _Texts = Iterator[tuple[int, list[pa.Array]]]  # some rows' columns as text, wit
 _ASK_THE_HOST = "基幹系の担当者に連絡し、出力し直してもらってから、抽出を再実行してください。"
 
 
-class DropColumn(Frozen):
-    """One column as the host writes it. `bytes`: its width, of fixed length only."""
-
-    item: Item
-    type: ColumnType
-    bytes: int | None = Field(default=None, ge=1)
-
-
-class FileDrop(Frozen):
-    """Where and how the host drops a notice's files. `folder` lies below the deployment's drop root."""
-
-    kind: Literal["file_drop"]
-    folder: str = Field(pattern=r"^[a-z0-9_]+$")
-    format: Literal["csv-cp932", "csv-utf8", "fixed-cp932"]
-    columns: tuple[DropColumn, ...] = Field(min_length=1)
-    max_age_hours: int = Field(ge=1, le=366 * 24)
-
-    @model_validator(mode="after")
-    def _columns_fit_the_format(self) -> Self:
-        if len({column.item for column in self.columns}) != len(self.columns):
-            raise ValueError("columns に同じ項目が重複しています")
-        if any((column.bytes is not None) != self.is_fixed_length for column in self.columns):
-            raise ValueError("bytes は、固定長ならすべての列に書き、CSV なら書かないでください")
-        return self
-
-    @property
-    def is_fixed_length(self) -> bool:
-        """Records of so many bytes instead of separated fields."""
-        return self.format == "fixed-cp932"
-
-
 @contextmanager
 def reading(
-    root: Path, drop: FileDrop, items: tuple[str, ...], notice: str, batch: Batch, *, now: datetime
+    root: Path, drop: FileDrop, notice: Notice, batch: Batch, *, now: datetime
 ) -> Iterator[tuple[ControlTotals, pa.RecordBatchReader]]:
     """Opens a batch's files: the control totals and the rows of `items`. Raises CannotLook or Refused.
 
@@ -76,7 +44,7 @@ def reading(
     come to its end nothing read is sound.
     """
     offered = {column.item: column for column in drop.columns}
-    if absent := [item for item in items if item not in offered]:
+    if absent := [item for item in notice.items if item not in offered]:
         raise NotConfigured(
             f"ファイル連携の source.columns に、登録した項目 {', '.join(absent)} がありません。",
             advice="カタログの items と source.columns を照合してください。",
@@ -86,7 +54,7 @@ def reading(
         _look_for(control_name, name, _names(folder), batch)
         with _file(folder, control_name) as source:
             control = _control(source, batch)
-        _judge(control, {"notice": notice, "batch": batch.number, "file": name})
+        _judge(control, {"notice": notice.id, "batch": batch.number, "file": name})
         as_of = _as_of(control["as_of"], now, timedelta(hours=drop.max_age_hours))
         with _file(folder, name) as source:
             promised = control["sha256"].lower()
@@ -95,13 +63,8 @@ def reading(
                     "連携ファイルの SHA-256 が統制票と一致しません（途中で切れたか、変更されています）。",
                     advice=_ASK_THE_HOST,
                 )
-            totals = ControlTotals(
-                as_of=as_of,
-                persons=int(control["count"]),
-                annual_total_yen=int(control["annual_total_yen"]),
-                instalment_total_yen=int(control["instalment_total_yen"]),
-            )
-            wanted = [offered[item] for item in items]
+            totals = _control_totals(control, as_of)
+            wanted = [offered[item] for item in notice.items]
             schema = pa.schema([(column.item, ARROW[column.type]) for column in wanted])
             batches = _batches(_digested(_blocks(source), promised), drop, wanted, schema)
             yield totals, pa.RecordBatchReader.from_batches(schema, batches)
@@ -213,18 +176,40 @@ def _changed() -> CannotLook:
 
 # ---- the control file
 
-_YEN = r"[0-9]{1,15}"
 _CONTROL = {
     "format_version": "1",
     "notice": ".+",
     "batch": ".+",
     "file": ".+",
     "count": "[0-9]{1,9}",
-    "annual_total_yen": _YEN,
-    "instalment_total_yen": _YEN,
     "sha256": "[0-9A-Fa-f]{64}",
     "as_of": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})",
 }
+_BESIDE = {  # lines that stand as often as the notice has amounts and last year's values
+    r"amount\.[a-z][a-z0-9_]*": r"[0-9]{1,15}",
+    r"last_year": r"[0-9]{4}",
+    r"last_year\.[a-z][a-z0-9_]*\..{1,40}": r"[0-9]{1,9}",
+}
+
+
+def _form_of(key: str) -> str:
+    beside = (form for name, form in _BESIDE.items() if re.fullmatch(name, key))
+    return _CONTROL.get(key) or next(beside, r"(?!)")
+
+
+def _control_totals(control: dict[str, str], as_of: datetime) -> ControlTotals:
+    last_year: dict[str, dict[str, int]] = {}
+    for key, persons in control.items():
+        if key.startswith("last_year."):
+            _, item, value = key.split(".", 2)
+            last_year.setdefault(item, {})[value] = int(persons)
+    return ControlTotals(
+        as_of=as_of,
+        persons=int(control["count"]),
+        amounts={key[7:]: int(yen) for key, yen in control.items() if key.startswith("amount.")},
+        last_year=last_year,
+        last_year_of=int(control["last_year"]) if "last_year" in control else None,
+    )
 
 
 def _control(source: BinaryIO, batch: Batch) -> dict[str, str]:
@@ -237,7 +222,7 @@ def _control(source: BinaryIO, batch: Batch) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         key, _, value = line.removesuffix("\r").partition("=")
-        if key in found or not re.fullmatch(_CONTROL.get(key, r"(?!)"), value):
+        if key in found or not re.fullmatch(_form_of(key), value):
             raise Refused(
                 f"統制票ファイルの{number}行目が正しくありません（知らない項目、重複、または値の形）。",
                 advice=_ASK_THE_HOST,

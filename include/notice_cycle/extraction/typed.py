@@ -4,12 +4,11 @@ An amount is whole yen, a date is in the calendar, a flag is 1 or 0. The only nu
 """
 
 from datetime import date
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ColumnType = Literal["text", "integer", "date", "flag"]
+from notice_cycle.catalogue import ColumnType
 
 ARROW = {"text": pa.string(), "integer": pa.int64(), "date": pa.date32(), "flag": pa.bool_()}
 LABELS_JA = {"text": "CP932 の文字", "integer": "整数", "date": "日付", "flag": "1か0の区分"}

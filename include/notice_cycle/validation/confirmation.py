@@ -1,5 +1,6 @@
 """検証確認: the section reads the outcome of the validation and lets it pass or sends it back."""
 
+from notice_cycle.catalogue import Configuration, ItemLabel
 from notice_cycle.errors import Refused
 from notice_cycle.forms import REASON, SENT_BACK_REASONS, Answer, Form, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
@@ -7,6 +8,7 @@ from notice_cycle.records import (
     Decision,
     DecisionKind,
     ExtractionRecord,
+    OpeningRecord,
     ValidationConfirmationRecord,
     ValidationRecord,
 )
@@ -27,13 +29,20 @@ class ValidationConfirmation(Form):
     def body(self, history: CycleHistory) -> str:
         """Quantities, distribution and every rule that found something."""
         extraction, validation = history.latest(ExtractionRecord), history.latest(ValidationRecord)
+        configuration = Configuration.model_validate(history.latest(OpeningRecord).configuration)
+        labels = configuration.labels
         found = [rule for rule in validation.rules if rule.broken]
         facts = [
             ("基準日時", tokyo(extraction.as_of)),
             ("対象者", f"{extraction.rows:,}人（基幹系の統制票と一致）"),
-            ("普通徴収額の合計", f"{extraction.ordinary_total.label_ja}（統制票と一致）"),
-            ("徴収方法別", _by_method(validation)),
-            ("所得段階別", _by_stage(validation)),
+            *(
+                (f"{total.label_ja}の合計", f"{extraction.totals[total.item].label_ja}（統制票と一致）")
+                for total in configuration.notice.totals
+            ),
+            *(
+                (f"{labels[item].label_ja}別", counted(validation.counts.get(item), labels[item]))
+                for item in configuration.notice.distributions
+            ),
             (
                 "規則",
                 f"{len(validation.rules)}件を判定、該当あり {len(found)}件、うちエラー {validation.errors}件",
@@ -80,17 +89,11 @@ def sent_back(answer: Answer, history: CycleHistory) -> Decision:
     )
 
 
-_METHODS = {"ordinary": "普通徴収", "mixed": "併用徴収"}
-_HIDDEN = "10人未満のため非表示"
+HIDDEN = "10人未満のため非表示"
 
 
-def _by_method(validation: ValidationRecord) -> str:
-    counted = validation.persons_by_method
+def counted(values: dict[str, int] | None, label: ItemLabel) -> str:
+    """Persons by value in one line."""
     return (
-        "、".join(f"{label} {counted.get(m, 0):,}人" for m, label in _METHODS.items()) if counted else _HIDDEN
+        "、".join(f"{label.of(value)} {persons:,}人" for value, persons in (values or {}).items()) or HIDDEN
     )
-
-
-def _by_stage(validation: ValidationRecord) -> str:
-    counted = sorted((int(stage), persons) for stage, persons in validation.persons_by_stage.items())
-    return "、".join(f"第{stage}段階 {persons:,}" for stage, persons in counted) or _HIDDEN

@@ -1,12 +1,12 @@
-"""Running a suite of expectations with Great Expectations, and telling its outcome in counts.
+"""Judging a suite with Great Expectations over a table of verdicts, so that no personal value ever reaches it.
 
-Great Expectations is imported here, inside the task, because it costs seconds. It is asked for counts and
-row numbers only; values never leave the frame. A rule that could not be judged is an error of the rule,
-never "bad data".
+The table has a row a batch and a column a rule, holding how many rows of the batch broke the rule, and a last
+row for what was found over the whole. Each rule is one expectation on its column. A verdict that Great
+Expectations cannot give is a fault of the rule, never "bad data".
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
@@ -15,84 +15,71 @@ from notice_cycle.catalogue import Expectation
 from notice_cycle.errors import NotConfigured
 from notice_cycle.records import RuleOutcome
 
-_COUNTS_AND_ROW_NUMBERS = {
-    "result_format": "COMPLETE",
-    "unexpected_index_column_names": ["row_no"],
-    "partial_unexpected_count": 0,
-    "exclude_unexpected_values": True,
-    "return_unexpected_index_query": False,
-}
+
+@dataclass(frozen=True)
+class Verdict:
+    """How many rows (or totals, or shares) were looked at, and how many of each batch broke the rule."""
+
+    checked: int
+    broken: Sequence[int]
 
 
-class JudgedRule(RuleOutcome):
-    """An outcome with the row numbers that broke the rule (positions in the staged artefact)."""
-
-    broken_rows: tuple[int, ...]
-
-    def outcome(self) -> RuleOutcome:
-        """The part that may leave the vault."""
-        return RuleOutcome.model_validate(self.model_dump(exclude={"broken_rows"}))
-
-
-def judge(rows: pd.DataFrame, expectations: Sequence[Expectation]) -> list[JudgedRule]:
-    """Judges every rule over the frame (with its derived columns). Raises NotConfigured on a broken rule."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+def judge(rules: Sequence[Expectation], verdicts: Mapping[str, Verdict]) -> list[RuleOutcome]:
+    """The outcome of every rule, in the order of the suite. Raises NotConfigured for one that cannot be judged."""
     import great_expectations as gx
 
+    from notice_cycle.validation.expectation import ExpectRuleToBeKept
+
+    table = pd.DataFrame({rule: verdict.broken for rule, verdict in verdicts.items()}, dtype="int64")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     batch = (
-        context.data_sources.add_pandas("staged")
-        .add_dataframe_asset("rows")
+        context.data_sources.add_pandas("verdicts")
+        .add_dataframe_asset("table")
         .add_batch_definition_whole_dataframe("all")
-        .get_batch({"dataframe": rows})
+        .get_batch({"dataframe": table})
     )
-    suite = gx.ExpectationSuite(name="suite", expectations=[_expectation(gx, one) for one in expectations])
-    results = batch.validate(suite, result_format=_COUNTS_AND_ROW_NUMBERS)
-    by_rule: dict[str, Any] = {
-        cast(Any, result).expectation_config.meta["rule"]: result for result in results.results
-    }
-    return [_judged(one, by_rule[one.rule], len(rows)) for one in expectations]
-
-
-def _expectation(gx: Any, one: Expectation) -> Any:
-    kind = getattr(gx.expectations, one.expect, None)
-    if not (isinstance(kind, type) and issubclass(kind, gx.expectations.Expectation)):
-        raise NotConfigured(
-            f"規則 {one.rule}: {one.expect} という検査はありません。",
-            advice="expectations の expect を確認してください。",
+    expectations: list[Any] = [
+        ExpectRuleToBeKept(
+            column=one.rule,
+            max_value=allowed(one, verdicts[one.rule].checked),
+            meta=one.model_dump(include={"rule", "sentence_ja", "severity", "requirement"}),
         )
-    try:
-        return kind(**one.arguments, meta={"rule": one.rule})
-    except (TypeError, ValueError):  # Great Expectations names arguments in English, and no officer is helped
-        raise _cannot_judge(one) from None
+        for one in rules
+    ]
+    judged = batch.validate(
+        gx.ExpectationSuite(name="rules", expectations=expectations), result_format="BASIC"
+    )
+    results = {cast(Any, result).expectation_config.meta["rule"]: result for result in judged.results}
+    return [_outcome(one, verdicts[one.rule].checked, results[one.rule]) for one in rules]
 
 
-def _judged(one: Expectation, result: Any, rows: int) -> JudgedRule:
-    raised = result.exception_info
-    if raised.get("raised_exception") or any(
-        isinstance(part, dict) and part.get("raised_exception") for part in raised.values()
-    ):
-        raise _cannot_judge(one)
-    found = result.result
-    broken = found.get("unexpected_count", 0 if result.success else rows)
-    return JudgedRule(
+def allowed(rule: Expectation, checked: int) -> int:
+    """How many may break the rule: its tolerance, or so many per cent of those looked at, rounded down."""
+    return rule.tolerance if rule.tolerance_percent is None else checked * rule.tolerance_percent // 100
+
+
+def cannot_judge(rule: str, reason: str) -> NotConfigured:
+    """A broken check, told apart from bad data."""
+    return NotConfigured(
+        f"規則 {rule} を判定できませんでした（データの誤りではなく、規則の誤りです: {reason}）。",
+        advice="expectations の check と arguments（項目名など）を直し、取下げて開始し直してください。",
+    )
+
+
+def _outcome(one: Expectation, checked: int, result: Any) -> RuleOutcome:
+    broken = result.result.get("observed_value")
+    if broken is None:
+        raise cannot_judge(one.rule, "判定の結果がありません")
+    outcome = RuleOutcome(
         rule=one.rule,
         sentence_ja=one.sentence_ja,
         severity=one.severity,
         requirement=one.requirement,
-        checked=found.get("element_count", rows),
+        checked=checked,
         broken=int(broken),
-        allowed=one.allowed,
-        # Without values the index list is one mapping from column to row numbers, not one mapping a row.
-        broken_rows=tuple(
-            int(row) for named in found.get("unexpected_index_list") or () for row in named["row_no"]
-        ),
+        allowed=allowed(one, checked),
     )
-
-
-def _cannot_judge(one: Expectation) -> NotConfigured:
-    return NotConfigured(
-        f"規則 {one.rule} を判定できませんでした（データの誤りではなく、規則の誤りです）。",
-        advice="expectations の arguments（列名など）を確認してください。",
-    )
+    if outcome.holds != result.success:
+        raise cannot_judge(one.rule, "件数と判定が食い違っています")
+    return outcome

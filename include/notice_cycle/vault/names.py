@@ -2,7 +2,10 @@
 
 CYCLE_KEY = "cycle.key"
 STAGED = "extracted.arrow"
+CIRCUMSTANCES = "circumstances.json"
+DIFFERENCES = "differences.arrow"
 FINDINGS = "findings.json"
+AMBIGUOUS = "ambiguous.json"
 PRINT_FILE = "print.csv"
 TOTALS = "totals.json"
 DISPATCH_INDEX = "dispatch_index.arrow"

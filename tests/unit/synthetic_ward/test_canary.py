@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from notice_cycle.premiums import acquired_at_65
-from synthetic_ward import CANARY, Ward, annual_batch, build_ward
+from synthetic_ward import CANARY, DROPPED, NOTICE_ITEMS, Ward, annual_batch, build_ward
 from synthetic_ward.residents import check_digits
+from synthetic_ward.ward import BURDEN, ORDINARY, REMINDER
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def ward() -> Ward:
 
 @pytest.mark.parametrize(("persons", "seed"), [(200, 1), (2_000, 2), (5_000, 2026)])
 def test_she_always_gets_one_ordinary_notice_at_home(persons: int, seed: int) -> None:
-    notices = build_ward(persons, seed).notices()
+    notices = build_ward(persons, seed).notice(ORDINARY)
     (row,) = np.flatnonzero(notices["insured_no"] == CANARY.insured_no)
     hers = {name: column[row].item() for name, column in notices.items()}
     assert hers["batch_no"] == annual_batch(2026)
@@ -31,6 +32,28 @@ def test_she_always_gets_one_ordinary_notice_at_home(persons: int, seed: int) ->
     assert hers["collection_method"] == "ordinary"
 
 
+def test_she_pays_late_and_is_certified_for_care(ward: Ward) -> None:
+    hers = {
+        notice: ward.notice(notice)["notice_no"][
+            ward.notice(notice)["insured_no"] == CANARY.insured_no
+        ].tolist()
+        for notice in NOTICE_ITEMS
+        if "insured_no" in NOTICE_ITEMS[notice]
+    }
+    assert {notice: numbers for notice, numbers in hers.items() if numbers} == {
+        ORDINARY: [CANARY.notice_no],
+        REMINDER: ["26069816604"],
+        BURDEN: ["26089816604"],
+    }
+    assert BURDEN in DROPPED
+
+
+def test_the_lists_of_later_changes_never_name_her(ward: Ward) -> None:
+    assert not [
+        number for number in ward.core["difference"]["notice_no"].tolist() if number.endswith("9816604")
+    ]
+
+
 def test_her_own_facts_are_consistent() -> None:
     assert acquired_at_65(CANARY.birth_date) == CANARY.acquired_on
     number = int(CANARY.insured_no)
@@ -40,7 +63,7 @@ def test_her_own_facts_are_consistent() -> None:
 def test_no_search_term_matches_anything_else_in_the_ward(ward: Ward) -> None:
     terms = CANARY.search_terms()
     assert len(terms) == len(set(terms))
-    for table, columns in ward.tables().items():
+    for table, columns in (ward.core | ward.host).items():
         for name, column in columns.items():
             texts = column.astype(str)
             for term in terms:
@@ -52,7 +75,7 @@ def test_no_search_term_matches_anything_else_in_the_ward(ward: Ward) -> None:
 def test_every_search_term_but_the_half_width_kana_is_in_the_core_system(ward: Ward) -> None:
     everything = "\n".join(
         "\n".join(np.unique(column).tolist())
-        for columns in ward.tables().values()
+        for columns in ward.core.values()
         for column in columns.values()
         if column.dtype.kind == "U"
     )

@@ -1,0 +1,87 @@
+"""発送回の報告書: told as far as the cycle has come, in counts, and hidden where a count would tell about a person."""
+
+import pytest
+from tests.builders import CYCLE, a_cycle, a_rule
+
+from notice_cycle import records as r
+from notice_cycle.report import Block, report
+from notice_cycle.stage import CYCLE_RECORDS
+
+
+def blocks(cycle=None) -> dict[str, Block]:  # type: ignore[no-untyped-def]
+    told = report(CYCLE, (cycle or a_cycle()).history())
+    return {block.title: block for block in told.blocks}
+
+
+@pytest.mark.parametrize("last", CYCLE_RECORDS, ids=lambda record: record.kind())
+def test_every_state_of_a_cycle_can_be_told(last: type[r.Record]) -> None:
+    told = report(CYCLE, a_cycle().up_to(last).history())
+    assert last.label_ja in told.stage_ja
+    assert {len(row) == len(block.headings) for block in told.blocks for row in block.rows} == {True}
+
+
+def test_a_withdrawn_cycle_says_so() -> None:
+    opened = a_cycle().up_to(r.OpeningRecord)
+    decision = r.Decision(
+        decision=r.DecisionKind.WITHDRAWN,
+        supersedes=opened.history().entries[0].digest,
+        stage="opening",
+        reason_code="drill",
+        decided_by={"user_id": "1", "name": "x"},
+    )
+    assert report(CYCLE, opened.noting(decision).history()).stage_ja == "取下げ"
+
+
+def test_this_year_stands_beside_last_year() -> None:
+    counts = {"counts": {"stage": {"5": 30, "18": 10}}, "last_year": {"stage": {"5": 20, "1": 20}}}
+    table = blocks(a_cycle().with_(validation=counts))["所得段階別の人数"]
+    assert table.headings == ("所得段階", "今回", "構成比", "2025年度", "構成比", "増減")
+    assert table.rows == (
+        ("第1段階", "0", "0.0%", "20", "50.0%", "-20"),
+        ("第5段階", "30", "75.0%", "20", "50.0%", "+10"),
+        ("第18段階", "10", "25.0%", "0", "0.0%", "+10"),
+        ("計", "40", "", "40", "", "+0"),
+    )
+
+
+def test_what_was_not_counted_is_not_told() -> None:
+    hidden = blocks(a_cycle().with_(validation={"counts": {}, "last_year": {}}))["所得段階別の人数"]
+    assert (hidden.rows, hidden.note) == ((), "10人未満のため非表示")
+
+
+def test_a_small_cycles_amounts_are_hidden() -> None:
+    rows = blocks(a_cycle(persons=3))["件数と金額"].rows
+    assert {row[1] for row in rows if "合計" in row[0]} == {"10人未満のため非表示"}
+
+
+FOUND = [
+    a_rule(rule="A1", severity="warning", broken=3),
+    a_rule(rule="A2", severity="error", broken=2, allowed=5),
+    a_rule(rule="A3", severity="error", broken=1),
+    a_rule(rule="A4"),
+]
+
+
+def test_what_cannot_pass_comes_first() -> None:
+    found = blocks(a_cycle().with_(validation={"rules": [rule.model_dump() for rule in FOUND]}))
+    table = found["検証で見つかったこと"]
+    assert [(row[0], row[2], row[4]) for row in table.rows] == [
+        ("A3", "エラー", "1件"),
+        ("A1", "注意", "3件"),
+        ("A2", "エラー（許容内）", "2件"),
+    ]
+    assert "エラーが1件" in table.note
+    assert "差戻し" in table.note
+    assert len(found["判定した規則のすべて"].rows) == 4
+
+
+def test_nothing_found_is_said() -> None:
+    assert blocks()["検証で見つかったこと"].note == "1件の規則をすべて判定しました。該当はありません。"
+
+
+def test_what_the_differential_list_changed_is_told() -> None:
+    changes = {"excluded": {"death": 2}, "corrected": 1, "replaced_characters": {"U+20BB7": 4}}
+    rows = dict(blocks(a_cycle().with_(composition=changes))["印字データ"].rows)
+    assert rows["差分リストによる除外: 死亡"] == "2人"
+    assert rows["差分リストによる送付先の訂正"] == "1人"
+    assert rows["取り決めた外字に置き換えた文字"] == "U+20BB7 4字"
