@@ -1,0 +1,84 @@
+"""The register and the ledger: reading it as of a day, entering a change once, entering an exception once."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.ledger.entry import Entry
+from notice_cycle.records import OpeningRecord
+from notice_cycle.register.changing import Asked, change, standing
+from notice_cycle.register.facts import GateExcepted, RegisterChanged
+from notice_cycle.register.folded import Register
+from notice_cycle.register.reminders import Reminder, find_open_erasures, reminders
+from notice_cycle.register.seed import load_seed
+from notice_cycle.values import Person
+
+if TYPE_CHECKING:
+    from notice_cycle.ledger.store import Ledger
+
+_LOCK = "register"
+
+
+def read_register(ledger: "Ledger", config: Path, as_of: date) -> Register:
+    """The register as known on a day: register.yaml, changed by what the ledger holds."""
+    return Register.fold(load_seed(config), _changes(ledger), as_of)
+
+
+def read_exceptions(ledger: "Ledger") -> list[GateExcepted]:
+    """Every exception that was ever decided, oldest first; the gates judge which of them still has an effect."""
+    return [GateExcepted.model_validate(entry.data) for entry in ledger.entries(kind=GateExcepted.kind())]
+
+
+def due_reminders(
+    ledger: "Ledger", config: Path, today: date, calendar: BusinessCalendar, *, section: str = ""
+) -> list[Reminder]:
+    """What the register reminds of on a day, with the erasures that the ledger shows open."""
+    openings = ledger.entries(kind=OpeningRecord.kind())
+    open_erasures = find_open_erasures(openings, ledger.history)
+    return reminders(read_register(ledger, config, today), today, calendar, open_erasures, section=section)
+
+
+def enter(ledger: "Ledger", config: Path, asked: Asked, *, by: Person, at: datetime) -> Entry:
+    """Enters a change, or finds it when the same task already did. Raises Refused as `change` does."""
+    with ledger.locked(_LOCK, asked.entry_kind):
+        entries = ledger.entries(kind=RegisterChanged.kind())
+        facts = [RegisterChanged.model_validate(entry.data) for entry in entries]
+        if (place := standing(facts, asked, by)) is not None:
+            return entries[place]
+        register = Register.fold(load_seed(config), facts, tokyo_date(at))
+        return ledger.note(None, change(register, asked, by=by, at=at), by)
+
+
+def enter_exception(
+    ledger: "Ledger", config: Path, asked: Mapping[str, str], *, by: Person, at: datetime
+) -> Entry:
+    """Enters an exception to a gate, or finds it when the same task already did. Raises Refused."""
+    from notice_cycle.gates import except_gate  # the gates know the register, not the other way round
+
+    today = tokyo_date(at)
+    with ledger.locked(_LOCK, GateExcepted.kind()):
+        fact = except_gate(
+            read_register(ledger, config, today),
+            asked["gate"],
+            of=asked["of"].strip(),
+            reason_code=asked["reason_code"],
+            note_number=asked["note_number"],
+            until=date.fromisoformat(asked["until"]),
+            by=by,
+            at=at,
+            today=today,
+        )
+        for entry in reversed(ledger.entries(kind=GateExcepted.kind())):
+            known = GateExcepted.model_validate(entry.data)
+            if known == fact.model_copy(update={"decided_at": known.decided_at}):
+                return entry
+        return ledger.note(None, fact, by)
+
+
+def _changes(ledger: "Ledger") -> list[RegisterChanged]:
+    return [
+        RegisterChanged.model_validate(entry.data) for entry in ledger.entries(kind=RegisterChanged.kind())
+    ]
