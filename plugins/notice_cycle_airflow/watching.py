@@ -1,0 +1,162 @@
+"""One look of deadline_watch: what is due in every open dispatch, told once a level, and remembered in the ledger.
+
+Judging and wording are the domain's; here the ledger is read, the mails are handed over and what was told is
+entered. A mail that cannot be sent fails the task, and its retry tells only what is not yet remembered.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from notice_cycle import clock
+from notice_cycle.alerts import Mail, Outgoing, Post, Reminder, Watched, mails_of_a_look
+from notice_cycle.business_calendar import Calendars
+from notice_cycle.catalogue import Notice, load_notice, notice_ids
+from notice_cycle.deadline_rules import Deadlines
+from notice_cycle.deadlines import (
+    AlertSent,
+    Due,
+    first_cycle_id,
+    judge,
+    load,
+    opened,
+    plan_of,
+    preparation_of,
+    settled_elsewhere,
+)
+from notice_cycle.errors import CannotLook, NoticeCycleError
+from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.heartbeat import Heartbeat
+from notice_cycle.ledger.entry import System
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.people import People
+from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
+from notice_cycle.register import due_reminders
+from notice_cycle.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def look(
+    ledger: Ledger,
+    settings: Settings,
+    actor: System,
+    deliver: Callable[[Mail], None],
+) -> str:
+    """Looks once. Gives a Japanese line for the log. Raises what reading, configuring or sending raises."""
+    now = clock.now()
+    deadlines, calendars = load(settings.config_folder)
+    today = tokyo_date(now)
+    if calendars.ward.why_closed(today):
+        _beat(calendars)
+        return "今日は閉庁日です。知らせは次の開庁日に届きます。"
+    people = People.load(settings.config_folder)
+    watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
+    reminders, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
+    sending = mails_of_a_look(
+        watched,
+        reminders,
+        _told_before(ledger),
+        now=now,
+        people=people,
+        calendars=calendars,
+        post=Post.of(settings, people),
+    )
+    for outgoing in sending:
+        _hand_over(outgoing.mail, deliver)
+        _remember(outgoing, ledger, actor, now)
+    _beat(calendars)
+    if unreadable:
+        raise unreadable  # only now: a mistake in the register silences no due date
+    late = sum(due.state == "red" for one in watched for due in one.dues)
+    return f"発送回 {len(watched)}件、期限超過 {late}件、メール {len(sending)}通。"
+
+
+def under_watch(
+    ledger: Ledger, config: Path, deadlines: Deadlines, calendars: Calendars, now: datetime
+) -> list[Watched]:
+    """Every open cycle, and every yearly run that is being prepared, with its dues as judged now."""
+    openings = ledger.entries(kind=OpeningRecord.kind())
+    settings_confirmed = [
+        YearSettingsRecord.model_validate(entry.data)
+        for entry in ledger.entries(kind=YearSettingsRecord.kind())
+    ]
+    notices = _readable(config)
+    found = []
+    for entry in openings:
+        history = ledger.history(entry.cycle or "")
+        notice = notices.get(history.opening.notice)
+        if notice is None or history.withdrawn or history.entry_of(ClosingRecord):
+            continue
+        plan = plan_of(history, notice, deadlines, calendars)
+        met = settled_elsewhere(plan.fiscal_year, settings_confirmed, plan.rules)
+        dues = judge(plan, history, now, calendars, subject=entry.cycle or "", met=met)
+        run_path = f"/dags/{history.opening.dag_id}/runs/{history.opening.run_id}"
+        found.append(_watched(notice, run_path, deadlines, dues))
+    known = [OpeningRecord.model_validate(entry.data) for entry in openings]
+    for notice in notices.values():
+        preparation = preparation_of(notice, now, deadlines, calendars)
+        if preparation is None or opened(known, preparation):
+            continue
+        met = settled_elsewhere(preparation.fiscal_year, settings_confirmed, preparation.rules)
+        dues = judge(preparation, None, now, calendars, subject=first_cycle_id(preparation), met=met)
+        found.append(_watched(notice, f"/dags/{notice.id}", deadlines, dues))
+    return found
+
+
+def _watched(notice: Notice, run_path: str, deadlines: Deadlines, dues: Sequence[Due]) -> Watched:
+    return Watched(
+        name_ja=notice.name_ja,
+        section=notice.section,
+        party=notice.party,
+        run_path=run_path,
+        escalation=deadlines.escalation,
+        dues=tuple(dues),
+    )
+
+
+def _readable(config: Path) -> dict[str, Notice]:
+    """Every notice whose file can be read; catalogue_check.py shows the others."""
+    found = {}
+    for notice_id in notice_ids(config):
+        try:
+            found[notice_id] = load_notice(config, notice_id)
+        except NoticeCycleError:
+            _log.warning("通知書 %s の設定を読めないため、期限を見張れません。", notice_id)
+    return found
+
+
+def _reminders(
+    ledger: Ledger, config: Path, today: date, calendars: Calendars
+) -> tuple[Sequence[Reminder], NoticeCycleError | None]:
+    try:
+        return due_reminders(ledger, config, today, calendars.ward), None
+    except NoticeCycleError as unreadable:
+        return (), unreadable
+
+
+def _hand_over(mail: Mail, deliver: Callable[[Mail], None]) -> None:
+    try:
+        deliver(mail)
+    except OSError as away:  # smtplib's errors are OSErrors too
+        raise CannotLook(
+            f"メールサーバーに渡せません（{type(away).__name__}）。",
+            advice="自動で再試行します。続くときは、メールサーバーの稼働と接続 smtp_default を確かめてください。",
+        ) from None
+
+
+def _told_before(ledger: Ledger) -> set[tuple[str, str, int, datetime]]:
+    known = [AlertSent.model_validate(entry.data) for entry in ledger.entries(kind=AlertSent.kind())]
+    return {one.key for one in known}
+
+
+def _remember(outgoing: Outgoing, ledger: Ledger, actor: System, now: datetime) -> None:
+    for told in outgoing.told:
+        ledger.note(told.cycle, AlertSent.of(told, now), actor)
+
+
+def _beat(calendars: Calendars) -> None:
+    """Read against the real time by a process outside: with a moved clock that process makes no sense."""
+    if (path := Settings().watch_heartbeat) is not None:
+        Heartbeat(path).beat(clock.now(), calendars)

@@ -1,0 +1,170 @@
+"""Looks of deadline_watch over a real ledger, the clock moved: what goes out, what is remembered, what a retry does."""
+
+import json
+import re
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from tests.builders import CYCLE, TASK, a_cycle, a_decision
+from tests.unit.test_named_calendars import at
+
+from notice_cycle import clock
+from notice_cycle import records as r
+from notice_cycle.alerts import Mail
+from notice_cycle.deadlines import AlertSent
+from notice_cycle.errors import CannotLook, NotConfigured
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.register.reminders import Reminder
+from notice_cycle.settings import Settings
+from notice_cycle_airflow import watching
+from notice_cycle_airflow.watching import look
+
+
+class Mailbox(list[Mail]):
+    """Stands for the mail server; `fails_after` so many mails it does not answer any more."""
+
+    fails_after: int | None = None
+
+    def __call__(self, mail: Mail) -> None:
+        if self.fails_after is not None and len(self) >= self.fails_after:
+            raise OSError("away")
+        self.append(mail)
+
+    def to(self, address: str) -> list[str]:
+        return [mail.subject for mail in self if mail.to == address]
+
+
+@pytest.fixture
+def heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "heartbeat.json"
+    monkeypatch.setenv("NOTICE_CYCLE_WATCH_HEARTBEAT", str(path))
+    return path
+
+
+@pytest.fixture
+def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "clock.json"
+    monkeypatch.setenv(clock.CLOCK_FILE_VARIABLE, str(path))
+    clock.move_to(at("Wed 2026-07-01 09:00"), path)
+    return path
+
+
+def looked(ledger: Ledger, moved: Path, moment: str, box: Mailbox) -> str:
+    clock.move_to(at(moment) + timedelta(seconds=5), moved)  # it is kept in whole seconds
+    return look(ledger, Settings({}), TASK, box)
+
+
+def test_an_open_cycle_is_told_once_and_the_ledger_remembers(ledger: Ledger, moved: Path) -> None:
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    box = Mailbox()
+    looked(ledger, moved, "Fri 2026-07-03 13:00", box)
+    assert box.to("kaigo-hoken@ward.example") == [
+        "【期限】期限が近い 検証確認（7月3日（金）17:00） 納入通知書・普通徴収"
+    ]
+    kept = [
+        entry for entry in ledger.entries(kind=AlertSent.kind()) if entry.data["milestone"] == "validation"
+    ]
+    assert [(entry.cycle, entry.data["level"], entry.data["to_role"]) for entry in kept] == [
+        (CYCLE, 0, "section")
+    ]
+    again = Mailbox()
+    looked(ledger, moved, "Fri 2026-07-03 15:00", again)
+    assert again.to("kaigo-hoken@ward.example") == []
+    assert ledger.verify().holds
+
+
+def test_a_look_that_broke_off_tells_the_rest_and_nothing_twice(ledger: Ledger, moved: Path) -> None:
+    a_cycle().up_to(r.CompositionRecord).entered_in(ledger)
+    broken = Mailbox()
+    broken.fails_after = 1
+    with pytest.raises(CannotLook, match="メールサーバー"):
+        looked(ledger, moved, "Mon 2026-07-06 09:00", broken)
+    rest = Mailbox()
+    looked(ledger, moved, "Mon 2026-07-06 09:05", rest)
+    whole = {mail.to for mail in (*broken, *rest)}
+    assert {"kaigo-shonin@ward.example", "joho-system@ward.example"} <= whole
+    assert len(whole) == len(broken) + len(rest)
+
+
+def test_a_closed_day_is_quiet_and_leaves_its_sign_of_life(
+    ledger: Ledger, moved: Path, heartbeat: Path
+) -> None:
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    box = Mailbox()
+    assert "閉庁日" in looked(ledger, moved, "Mon 2026-07-20 09:00", box)
+    assert box == []
+    sign = json.loads(heartbeat.read_text())
+    assert sign["looked_at"] < sign["next_look_at"]
+
+
+def test_the_sign_of_life_is_not_left_when_a_mail_could_not_be_sent(
+    ledger: Ledger, moved: Path, heartbeat: Path
+) -> None:
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    box = Mailbox()
+    box.fails_after = 0
+    with pytest.raises(CannotLook, match="メールサーバー"):
+        looked(ledger, moved, "Fri 2026-07-03 13:00", box)
+    assert not heartbeat.exists()
+
+
+def test_a_yearly_run_that_was_not_opened_is_missed(ledger: Ledger, moved: Path) -> None:
+    box = Mailbox()
+    looked(ledger, moved, "Wed 2026-07-01 13:00", box)
+    (subject,) = box.to("joho-system@ward.example")
+    assert re.fullmatch(r"【期限】\d件 7月1日（水）13:00の見回り", subject)
+    assert all("当初処理の開始" in mail.text for mail in box if mail.to == "joho-system@ward.example")
+
+
+@pytest.mark.parametrize("how", ["closed", "withdrawn"])
+def test_a_cycle_that_is_over_is_not_watched(how: str, ledger: Ledger, moved: Path) -> None:
+    cycle = a_cycle() if how == "closed" else a_cycle().up_to(r.ExtractionRecord)
+    first = cycle.entered_in(ledger)[0]
+    if how == "withdrawn":
+        ledger.note(
+            CYCLE, a_decision(r.DecisionKind.WITHDRAWN, supersedes=first.digest, stage="opening"), TASK
+        )
+    box = Mailbox()
+    looked(ledger, moved, "Mon 2026-11-02 09:00", box)
+    assert [mail.text for mail in box if CYCLE in mail.text] == []
+
+
+def test_a_register_that_cannot_be_read_silences_no_due_date(
+    ledger: Ledger, moved: Path, heartbeat: Path, tmp_path: Path
+) -> None:
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    config = Path(shutil.copytree(Settings({}).config_folder, tmp_path / "config"))
+    (config / "register.yaml").write_text("- [", encoding="utf-8")
+    box = Mailbox()
+    clock.move_to(at("Fri 2026-07-03 13:01"), moved)
+    with pytest.raises(NotConfigured):
+        look(ledger, Settings({"NOTICE_CYCLE_CONFIG": str(config)}), TASK, box)
+    assert len(box.to("kaigo-hoken@ward.example")) == 1
+    assert heartbeat.exists()
+
+
+def test_a_mark_that_runs_out_is_told_with_the_due_dates(
+    ledger: Ledger, moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reminder = Reminder(
+        thing="mark_expiring:example_print:プライバシーマーク",
+        label_ja="認証の更新（架空印刷株式会社）",
+        requirements=("R13",),
+        due_on=date(2026, 11, 30),
+        level="amber",
+        sentence_ja="架空印刷株式会社のプライバシーマークは2026-11-30に切れます。",
+        advice_ja="更新の申請の状況を確かめてください。",
+        tell="担当",
+        section="介護保険課",
+    )
+    monkeypatch.setattr(watching, "due_reminders", lambda *_: [reminder])
+    a_cycle().entered_in(ledger)
+    box, again = Mailbox(), Mailbox()
+    looked(ledger, moved, "Mon 2026-11-02 13:00", box)
+    looked(ledger, moved, "Mon 2026-11-02 15:00", again)
+    assert box.to("kaigo-hoken@ward.example") == [
+        "【期限】期限が近い 認証の更新（架空印刷株式会社）（11月30日（月）） 登録簿"
+    ]
+    assert again == []
