@@ -3,18 +3,22 @@
 from airflow.sdk import DAG, Param, task
 
 from notice_cycle.decisions import REASONS_JA, REDO_FROM
+from notice_cycle.handover.route import REASONS_JA as ROUTE_REASONS_JA
+from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.values import CYCLE_ID_PATTERN
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 
 DOC = """
 ### やり直し・取下げ
 
-記録済みの段階を作り直すとき（**やり直し**）、引渡し前の発送回をやめるとき（**取下げ**）に、理由を付けて証跡台帳に記録します。
+記録済みの段階を作り直すとき（**やり直し**）、引渡しの経路を変えるとき（**経路の変更**）、引渡し前の発送回をやめるとき（**取下げ**）に、理由を付けて証跡台帳に記録します。
 
 1. 「トリガー」から、発送回の番号・判断・段階・理由を選んで開始します。
 2. やり直しのときは、この実行が緑になった後、発送回の画面で**選んだ段階の最初のタスクを「クリア」**（下流を含む）します。
    記録が無効になった段階だけが、もう一度実行されます。
-3. 取下げのときは、この発送回の一時保管領域・送信箱・鍵がその場で廃棄されます。発送回の実行は失敗として止めてください。
+3. 経路の変更のときは、この実行が緑になった後、発送回の画面で**「暗号化と送付目録の署名」を「クリア」**（下流を含む）します。
+   新しい鍵とパスワードで作り直され、選んだ経路のタスクだけが実行されます。前に LGWAN で送り始めたものは引き上げます。
+4. 取下げのときは、この発送回の一時保管領域・送信箱・鍵がその場で廃棄されます。発送回の実行は失敗として止めてください。
 
 引き渡した後の取下げはできません。引き渡したデータの消去は、作り直した後も、すべて確かめます。
 """
@@ -34,8 +38,8 @@ with DAG(
         "decision": Param(
             "redo",
             type="string",
-            enum=["redo", "withdraw"],
-            values_display={"redo": "やり直し", "withdraw": "取下げ"},
+            enum=["redo", "withdraw", "route"],
+            values_display={"redo": "やり直し", "withdraw": "取下げ", "route": "経路の変更"},
             title="判断",
         ),
         "stage": Param(
@@ -45,8 +49,19 @@ with DAG(
             values_display={stage.id: stage.label_ja for stage in REDO_FROM},
             title="どの段階から（やり直しのとき）",
         ),
+        "route": Param(
+            "dvd",
+            type="string",
+            enum=list(ROUTES_JA),
+            values_display=ROUTES_JA,
+            title="新しい経路（経路の変更のとき）",
+        ),
         "reason_code": Param(
-            "data_error", type="string", enum=list(REASONS_JA), values_display=REASONS_JA, title="理由"
+            "data_error",
+            type="string",
+            enum=[*REASONS_JA, *(code for code in ROUTE_REASONS_JA if code not in REASONS_JA)],
+            values_display=REASONS_JA | ROUTE_REASONS_JA,
+            title="理由",
         ),
     },
     default_args={"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
@@ -58,6 +73,7 @@ with DAG(
         from notice_cycle import clock
         from notice_cycle.closing import destroy, survey
         from notice_cycle.decisions import redo, withdraw
+        from notice_cycle.handover.route import switch
         from notice_cycle.records import DestructionBegun, WithdrawalCleanup
         from notice_cycle_airflow.run_context import decision_request, telling
 
@@ -65,6 +81,14 @@ with DAG(
             cycle, asked, person = decision_request()
             with cycle.standing_still():
                 history = cycle.history()
+                if asked["decision"] == "route":
+                    switched, decision = switch(
+                        history, cycle.configuration, asked["route"], asked["reason_code"], person
+                    )
+                    if decision:  # first: a crash between the two leaves a package less, never one too many
+                        cycle.note(decision, by=person)
+                    cycle.note(switched, by=person)
+                    return cycle.id
                 if asked["decision"] == "redo":
                     cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
                     return cycle.id

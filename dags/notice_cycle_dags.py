@@ -8,13 +8,14 @@ is read leniently here; `catalogue_check.py` shows its mistakes as an import err
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, DeadlineAlert, Param, SyncCallback, chain
 
 from notice_cycle.catalogue import Notice, load_notice, notice_ids
 from notice_cycle.errors import NoticeCycleError
 from notice_cycle.opening import REASONS_JA
 from notice_cycle.settings import Settings
 from notice_cycle.values import Occasion
+from notice_cycle_airflow.deadlines import ClosingDue, tell_closing_missed
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
 from stages.acknowledgement import acknowledgement
@@ -84,6 +85,12 @@ def notice_cycle_dag(notice_id: str, entry: Notice | None) -> DAG:
         max_active_runs=16,
         params=PARAMS,
         render_template_as_native_obj=False,
+        deadline=DeadlineAlert(
+            reference=ClosingDue(),
+            interval=timedelta(0),
+            callback=SyncCallback(tell_closing_missed),
+            name="完了の期限",
+        ),
         tags=["発送回", entry.section] if entry else ["発送回", "設定の誤り"],
         default_args={
             "owner": entry.section if entry else "情報システム課",

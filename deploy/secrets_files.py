@@ -96,6 +96,10 @@ def _repeat_passwords(made: "_Folder") -> None:
     metadata = f"airflow:{made.read('metadata_password')}@postgres/airflow"
     made.write("metadata_dsn", f"postgresql+psycopg2://{metadata}")
     made.write("metadata_async_dsn", f"postgresql+asyncpg://{metadata}")
+    made.write(
+        "ledger_reader_dsn",
+        f"postgresql://ward_auditor:{made.read('ledger_auditor_password')}@postgres/ledger",
+    )
     made.write("broker_url", f"redis://:{made.read('redis_password')}@redis:6379/0")
     made.write("result_backend", f"redis://:{made.read('redis_password')}@redis:6379/1")
 

@@ -75,6 +75,7 @@ def acknowledgement() -> None:
                         history.latest(CompositionRecord),
                         history.latest(EncryptionRecord),
                         receipt,
+                        cycle.configuration,
                         message_sha256=digest,
                         signed_by=cycle.configuration.party.signer,
                         small_total_key=cycle.settings.small_total_key,
@@ -100,6 +101,7 @@ def acknowledgement() -> None:
             task_display_name="待機: 受領通知（第1段階）",
             kinds=[Receipt],
             settles=ReceiptRecord,
+            trigger_rule="none_failed_min_one_success",  # two of the three routes are skipped
         ),
         verify_receipt(),
         print_passphrase_notice(),

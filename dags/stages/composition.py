@@ -14,6 +14,7 @@ def composition() -> None:
         from notice_cycle.composition.compose import compose
         from notice_cycle.records import CompositionRecord, ExtractionRecord, ValidationRecord
         from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.sources import differences
 
         with telling():
             cycle = current_cycle()
@@ -27,6 +28,7 @@ def composition() -> None:
                     cycle=cycle.id,
                     synthetic=cycle.opening.synthetic,
                     small_total_key=cycle.settings.small_total_key,
+                    differences=differences(cycle),
                 ),
             )
 

@@ -15,12 +15,12 @@ def erasure() -> None:
     def verify_erasure() -> str:
         """委託先が持っていた控えがすべて消去され、証明されていることを確かめます。"""
         from notice_cycle.erasure.verify import verify_erasure
+        from notice_cycle.handover.route import packages_that_left
         from notice_cycle.records import (
             CompositionRecord,
             ContentReceiptRecord,
             DeliveryConfirmationRecord,
             EncryptionRecord,
-            HandoverRecord,
         )
         from notice_cycle_airflow.run_context import current_cycle, telling
 
@@ -37,9 +37,8 @@ def erasure() -> None:
                         history.latest(DeliveryConfirmationRecord),
                         report,
                         certificate,
-                        handovers=history.ever(HandoverRecord),
+                        left=packages_that_left(history, cycle.packages_beyond()),
                         opened=history.ever(ContentReceiptRecord),
-                        beyond=cycle.packages_beyond(),
                         report_sha256=report_digest,
                         certificate_sha256=certificate_digest,
                         signed_by=cycle.configuration.party.signer,

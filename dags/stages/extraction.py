@@ -10,21 +10,23 @@ def extraction() -> None:
         """登録した項目だけを基幹系から読み取り、暗号化して一時保管領域に置き、統制票の件数・金額と照合します。"""
         from notice_cycle.extraction.extract import extract
         from notice_cycle.records import ExtractionRecord
-        from notice_cycle_airflow.run_context import current_cycle, database, telling
+        from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.sources import opened
 
         with telling():
             cycle = current_cycle()
-            notice = cycle.configuration.notice
             cycle.vault.create()
-            return cycle.once(
-                ExtractionRecord,
-                lambda _: extract(
-                    database(notice.source.connection),
-                    notice,
-                    cycle.opening.batch_no,
-                    cycle.vault,
-                    small_total_key=cycle.settings.small_total_key,
-                ),
-            )
+
+            def extracted(_: object) -> ExtractionRecord:
+                with opened(cycle) as (control, rows):
+                    return extract(
+                        control,
+                        rows,
+                        cycle.configuration.notice,
+                        cycle.vault,
+                        small_total_key=cycle.settings.small_total_key,
+                    )
+
+            return cycle.once(ExtractionRecord, extracted)
 
     extract()

@@ -2,6 +2,9 @@
 
 from airflow.sdk import task, task_group
 
+from notice_cycle.year_settings import YearSettings
+from notice_cycle_airflow.operators.evidence_form import EvidenceForm
+
 
 @task_group(group_id="opening", group_display_name="1 開始")
 def opening() -> None:
@@ -29,4 +32,4 @@ def opening() -> None:
             ledger.enter(cycle, record, this_task(), after=None)
             return cycle
 
-    open_cycle()
+    open_cycle() >> EvidenceForm(task_id="confirm_year_settings", form=YearSettings)

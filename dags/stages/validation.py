@@ -13,13 +13,52 @@ def validation() -> None:
         """検証規則をすべて判定し、該当件数だけを記録します（該当者は一時保管領域の外に出ません）。"""
         from notice_cycle.records import ExtractionRecord, ValidationRecord
         from notice_cycle.validation.validate import validate
+        from notice_cycle.values import Occasion
         from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.siblings import decided_elsewhere
 
         with telling():
             cycle = current_cycle()
             return cycle.once(
                 ValidationRecord,
-                lambda history: validate(history.latest(ExtractionRecord), cycle.configuration, cycle.vault),
+                lambda history: validate(
+                    history.latest(ExtractionRecord),
+                    cycle.configuration,
+                    cycle.vault,
+                    siblings=decided_elsewhere(cycle),
+                    annual=cycle.opening.occasion is Occasion.ANNUAL,
+                ),
             )
 
-    validate() >> EvidenceForm(task_id="confirm_validation", form=ValidationConfirmation)
+    @task(task_display_name="該当者一覧の印刷")
+    def print_findings() -> str:
+        """該当のあった規則ごとに、該当者の番号を印刷します。該当がなければ何も印刷しません。"""
+        from notice_cycle import clock
+        from notice_cycle.records import ExtractionRecord, FindingListPrinted, ValidationRecord
+        from notice_cycle.validation.finding_list import print_finding_list
+        from notice_cycle.validation.validate import affected
+        from notice_cycle_airflow.run_context import current_cycle, telling
+
+        with telling():
+            cycle = current_cycle()
+            history = cycle.history()
+            validation = history.latest(ValidationRecord)
+            printed = history.facts(FindingListPrinted)
+            if not any(rule.broken for rule in validation.rules):
+                return "該当なし"
+            if any(one.validation_sha256 == validation.staging_sha256 for one in printed):
+                return "印刷済み"
+            fact = print_finding_list(
+                validation,
+                affected(history.latest(ExtractionRecord), cycle.configuration.notice, cycle.vault),
+                cycle.configuration,
+                cycle.settings,
+                cycle=cycle.id,
+                number=len(printed) + 1,
+                synthetic=cycle.opening.synthetic,
+                at=clock.now(),
+            )
+            cycle.note(fact)
+            return fact.list_number
+
+    validate() >> print_findings() >> EvidenceForm(task_id="confirm_validation", form=ValidationConfirmation)

@@ -6,9 +6,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from synthetic_ward.generate import build_ward, load_ward
+from notice_cycle.catalogue import FileDrop, load_notice
+from notice_cycle.settings import Settings
+from synthetic_ward import DROPPED, build_ward, load_ward, write_drops
 
-SECRETS = Path("/run/secrets")
+SECRETS, DROPS = Path("/run/secrets"), Path("/srv/drops")
 
 
 def main() -> None:
@@ -25,6 +27,10 @@ def main() -> None:
             owner.execute("ALTER ROLE extractor SET default_transaction_read_only = on")
     ward = build_ward(int(os.environ["NOTICE_CYCLE_DEMO_PERSONS"]))
     load_ward(ward, dsn)
+    sources = {notice: load_notice(Settings().config_folder, notice).source for notice in DROPPED}
+    write_drops(
+        ward, DROPS, {notice: source for notice, source in sources.items() if isinstance(source, FileDrop)}
+    )
     print(" ".join(f"{name}={count}" for name, count in ward.counts().items()), flush=True)
 
 

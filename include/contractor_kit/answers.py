@@ -54,14 +54,14 @@ def content_receipt(
             "印字データが、送付目録のものと一致しません。",
             advice="open で開いたままのファイルを指定してください（表計算ソフトで保存し直すと変わります）。",
         )
-    if (counted.quantities, counted.ordinary_total_yen) != (manifest.quantities, manifest.ordinary_total_yen):
+    if (counted.quantities, counted.totals_yen) != (manifest.quantities, manifest.totals_yen):
         raise Refused("印字データを数えた件数または合計額が、送付目録と一致しません。", advice=_ASK_WARD)
     return _message(
         ContentReceipt,
         signed,
         print_file_sha256=counted.print_file_sha256,
         quantities=counted.quantities,
-        ordinary_total_yen=counted.ordinary_total_yen,
+        totals_yen=counted.totals_yen,
         unreadable_characters=counted.unreadable_characters,
         opened_at=at,
         opened_by=by,

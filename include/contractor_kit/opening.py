@@ -5,43 +5,24 @@ fails is removed. Invented data are never opened as real ones, nor real ones as 
 say which they expect. Counting gives counts only.
 """
 
-import csv
-import io
-import re
-from collections import Counter
 from pathlib import Path
 
 from contractor_kit.files import writing
 from contractor_kit.package_check import CheckedPackage
-from notice_cycle.encryption import age
+from notice_cycle.encryption.formats import FORMATS, PackageFormat, decrypt
 from notice_cycle.encryption.passphrase import Passphrase
 from notice_cycle.errors import Altered, Conflict, Refused
+from notice_cycle.exchange import print_file
 from notice_cycle.exchange.package import Manifest, marking
-from notice_cycle.records import Quantities
-from notice_cycle.values import Digest, Frozen, stored_file
+from notice_cycle.values import Digest, stored_file
 
 _CALL = "印刷せずに、区に連絡してください。"
-_ENCODINGS = {"cp932-windows": "cp932"}
-_MARK, _CYCLE, _ENVELOPE, _PERSON, _ORDINARY = (
-    "データ区分",
-    "発送回",
-    "封筒番号",
-    "被保険者番号",
-    "普通徴収額",
-)
-# What did not decode, control characters, and 外字 (private use): those decode, but no print shop has a glyph.
-_UNREADABLE = re.compile("[\ufffd\x00-\x1f\x7f-\x9f\ue000-\uf8ff]")
 
 
-class PrintFileCount(Frozen):
-    """What was counted in a print file. `marks` and `cycles`: every value found in those two columns."""
+class PrintFileCount(print_file.PrintFileCount):
+    """What was counted in a print file, and the file's digest."""
 
     print_file_sha256: Digest
-    quantities: Quantities
-    ordinary_total_yen: int
-    unreadable_characters: int
-    marks: frozenset[str]
-    cycles: frozenset[str]
 
 
 def is_synthetic(manifest: Manifest) -> bool:
@@ -81,54 +62,34 @@ def open_package(package: CheckedPackage, secret: Passphrase, out: Path, *, synt
         )
     with writing(path) as (target, partial):
         with package.encrypted_path.open("rb") as source:
-            age.decrypt(source, target, secret.reveal())
+            decrypt(_format_of(manifest), source, target, secret)
         target.flush()
         _compare(count_print_file(partial, manifest), manifest)
     return path
 
 
+def _format_of(manifest: Manifest) -> PackageFormat:
+    return next(form for form in FORMATS.values() if form.manifest_word == manifest.encryption)
+
+
 def count_print_file(path: Path, manifest: Manifest) -> PrintFileCount:
     """Counts an opened print file. Raises Refused naming line and column, never a value."""
-    unreadable = 0
-    people: Counter[str] = Counter()
-    envelopes, marks, cycles = set(), set(), set()
-    total_yen = 0
     try:
         digest = stored_file(path).sha256
-        with path.open("rb") as raw:
-            text = io.TextIOWrapper(
-                raw, encoding=_ENCODINGS.get(manifest.charset, manifest.charset), errors="replace", newline=""
+        with path.open("rb") as source:
+            counted = print_file.count_print_file(
+                source,
+                manifest.print_format,
+                manifest.charset,
+                subject=manifest.subject_heading,
+                totals=manifest.totals_yen,
+                gaiji=manifest.agreed_characters,
             )
-            rows = csv.reader(text, strict=True)
-            headings = next(rows, [])
-            column = {heading: headings.index(heading) for heading in _needed(headings)}
-            for row in rows:
-                if len(row) != len(headings):
-                    raise _unreadable_line(rows.line_num)
-                people[row[column[_PERSON]]] += 1
-                envelopes.add(row[column[_ENVELOPE]])
-                marks.add(row[column[_MARK]])
-                cycles.add(row[column[_CYCLE]])
-                total_yen += _yen(row[column[_ORDINARY]], rows.line_num)
-                unreadable += len(_UNREADABLE.findall("".join(row)))
     except FileNotFoundError:
         raise Refused(
             f"印字データ {path} がありません。", advice="open で開いたファイルを指定してください。"
         ) from None
-    except csv.Error:
-        raise _unreadable_line(rows.line_num) from None
-    except LookupError:
-        raise Refused(f"文字コード {manifest.charset} を読めません。", advice=_CALL) from None
-    return PrintFileCount(
-        print_file_sha256=digest,
-        quantities=Quantities(
-            persons=len(people), notices=people.total(), envelopes=len(envelopes), sheets=people.total()
-        ),
-        ordinary_total_yen=total_yen,
-        unreadable_characters=unreadable,
-        marks=frozenset(marks),
-        cycles=frozenset(cycles),
-    )
+    return PrintFileCount(print_file_sha256=digest, **counted.model_dump())
 
 
 def _compare(counted: PrintFileCount, manifest: Manifest) -> None:
@@ -141,20 +102,3 @@ def _compare(counted: PrintFileCount, manifest: Manifest) -> None:
         )
     if not counted.cycles <= {manifest.cycle}:
         raise Altered("印字データの中に、別の発送回の行があります。", advice=_CALL)
-
-
-def _needed(headings: list[str]) -> tuple[str, ...]:
-    needed = (_MARK, _CYCLE, _ENVELOPE, _PERSON, _ORDINARY)
-    if missing := [heading for heading in needed if heading not in headings]:
-        raise Refused(f"印字データに列 {'、'.join(missing)} がありません。", advice=_CALL)
-    return needed
-
-
-def _yen(text: str, line: int) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise Refused(f"印字データの{line:,}行目の{_ORDINARY}が整数ではありません。", advice=_CALL)
-    return int(text)
-
-
-def _unreadable_line(line: int) -> Refused:
-    return Refused(f"印字データの{line:,}行目を CSV として読めません。", advice=_CALL)

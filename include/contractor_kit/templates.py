@@ -76,7 +76,7 @@ _EXAMPLES: dict[str, Message] = {
             manifest_sha256=_DIGEST,
             print_file_sha256=_DIGEST,
             quantities=Quantities(persons=100, notices=100, envelopes=98, sheets=100),
-            ordinary_total_yen=7_200_000,
+            totals_yen={"決定年額": 7_500_000, "普通徴収額": 7_200_000},
             unreadable_characters=0,
             opened_at=_AT,
             opened_by="開いた者の氏名",

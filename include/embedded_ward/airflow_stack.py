@@ -102,6 +102,7 @@ DEMO_ROSTER = (
     Login("tanto1", roles.SECTION, "青木", "一郎"),
     Login("tanto2", roles.SECTION, "石川", "恵"),
     Login("shonin", roles.APPROVER, "上田", "誠"),
+    Login("kacho", roles.DIRECTOR, "北村", "修"),
     Login("unyo", roles.OPERATOR, "江口", "望"),
     Login("kansa", roles.AUDITOR, "大野", "薫"),
     Login("admin", roles.ADMINISTRATOR, "管理", "者"),

@@ -209,7 +209,11 @@ def agreeing_quantities(history: CycleHistory) -> list[tuple[str, int, int]]:
         ("基幹系の統制票（人）", persons, persons),
         ("抽出（件）", extraction.rows, persons),
         ("検証（件）", history.latest(r.ValidationRecord).rules[0].checked, persons),
-        ("印字データ（通）", planned.notices, persons),
+        (
+            "印字データと差分一覧で除いた人（通）",
+            planned.notices + sum(composition.excluded.values()),
+            persons,
+        ),
         ("委託先の計数（通）", content.quantities.notices, planned.notices),
         ("委託先の計数（封）", content.quantities.envelopes, planned.envelopes),
         (

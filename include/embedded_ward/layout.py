@@ -84,6 +84,11 @@ class WardLayout:
         return self.root / "checkpoints"
 
     @property
+    def drops(self) -> Path:
+        """Where the host computer drops its files: part of the core system."""
+        return self.root / "drops"
+
+    @property
     def print_tray(self) -> Path:
         """Secrets that leave on paper: passphrase notices waiting for a printer."""
         return self.root / "print_tray"
@@ -157,6 +162,7 @@ class WardLayout:
             self.inbox,
             self.heads,
             self.checkpoints,
+            self.drops,
             self.documents,
             self.airflow_home,
             self.exchange / "to_contractor",

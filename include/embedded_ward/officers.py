@@ -90,6 +90,7 @@ class Script:
     def __init__(self, officers: dict[str, Officer], tray: Path, desk: Path) -> None:
         self.officers, self.tray, self.desk = officers, tray, desk
         self._known: dict[str, Callable[[WaitingForm], Answer | None]] = {
+            "年度設定確認": self._confirm_year_settings,
             "検証確認": self._confirm_validation,
             "引渡し承認": self._approve_handover,
             "パスワード引渡確認書": self._hand_over_passphrase,
@@ -118,14 +119,19 @@ class Script:
         if form.subject == "納品確認書" and response.is_success:
             (self.desk / f"delivery-accepted-{form.cycle}").touch()  # the receipt the driver takes back
 
+    def _confirm_year_settings(self, form: WaitingForm) -> Answer:
+        return "shonin", "確認した", {"papers": "架空区介護保険条例（令和8年3月改正）"}
+
     def _confirm_validation(self, form: WaitingForm) -> Answer:
+        for paper in self.tray.glob(f"{form.cycle}-FL*.pdf"):
+            paper.unlink()  # read, compared with the register of protected persons, and shredded
         return "tanto1", "確認した", {"reason": None}
 
     def _approve_handover(self, form: WaitingForm) -> Answer:
         return "shonin", "承認する", {"reason": None}
 
     def _hand_over_passphrase(self, form: WaitingForm) -> Answer | None:
-        notices = [paper for paper in self.tray.glob("*.pdf") if paper.name.startswith(form.cycle)]
+        notices = list(self.tray.glob(f"{form.cycle}-PW*.pdf"))
         if not notices:
             return None
         for paper in notices:

@@ -23,6 +23,7 @@ from embedded_ward.postgres import Databases, start_postgres
 from embedded_ward.secrets import WardSecrets, create_secrets, public_key
 from embedded_ward.supervisor import Supervisor
 from notice_cycle import clock
+from notice_cycle.catalogue import FileDrop, load_notice
 from notice_cycle.exchange.messages import MESSAGE_NAMESPACE
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE
 from notice_cycle.ledger.store import Ledger, set_up
@@ -191,6 +192,7 @@ class EmbeddedWard:
             "NOTICE_CYCLE_CONFIG": str(layout.root / "config"),
             "NOTICE_CYCLE_CLOCK_FILE": str(layout.root / "clock.json"),
             "NOTICE_CYCLE_SYNTHETIC": "1",
+            "NOTICE_CYCLE_HOST": "lgwan-terminal-1",  # the one machine is all hosts of the sample register
             "NOTICE_CYCLE_VAULT": str(layout.vault),
             "NOTICE_CYCLE_KEK_FILE": str(self.secrets.kek_file),
             "NOTICE_CYCLE_SIGNING_KEY_FILE": str(self.secrets.ward_signing_key),
@@ -198,6 +200,8 @@ class EmbeddedWard:
             "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(layout.root / "config" / "allowed_signers"),
             "NOTICE_CYCLE_OUTBOX": str(layout.outbox),
             "NOTICE_CYCLE_INBOX": str(layout.inbox),
+            "NOTICE_CYCLE_LEDGER_READER_FILE": str(secrets / "ledger_reader_dsn"),
+            "NOTICE_CYCLE_DROP_ROOT": str(layout.drops),
             "NOTICE_CYCLE_HEADS": str(layout.heads),
             "NOTICE_CYCLE_CHECKPOINTS": str(layout.checkpoints),
             "NOTICE_CYCLE_PRINT_TRAY": str(layout.print_tray),
@@ -222,12 +226,22 @@ class EmbeddedWard:
             .replace("port: 22\n", f"port: {self.layout.sftp_port}\n"),
             encoding="utf-8",
         )
+        register = config / "register.yaml"
+        register.write_text(
+            register.read_text(encoding="utf-8").replace(
+                "host: sftp.print.example, port: 22", f"host: 127.0.0.1, port: {self.layout.sftp_port}"
+            ),
+            encoding="utf-8",
+        )
         (config / "allowed_signers").write_text(
             f'{CONTRACTOR} namespaces="{MESSAGE_NAMESPACE}" {public_key(self.secrets.contractor_signing_key)}\n'
         )
         small_total_key = self.layout.secrets / "small_total_key"
         small_total_key.touch(mode=0o600)
         small_total_key.write_text(token_hex(32))
+        reader = self.layout.secrets / "ledger_reader_dsn"
+        reader.touch(mode=0o600)
+        reader.write_text(Databases(self.secrets, self.layout.runtime).uri("ledger", "ward_auditor"))
         self.desk.mkdir(parents=True, exist_ok=True)
         (self.layout.root / "tmp").mkdir()
 
@@ -245,7 +259,7 @@ class EmbeddedWard:
         self.supervisor.wait_until_listening("mail_catcher", layout.smtp_port)
 
     def _fill(self) -> None:
-        from synthetic_ward.generate import build_ward, load_ward
+        from synthetic_ward import DROPPED, build_ward, load_ward, write_drops
 
         filling = threading.Thread(
             target=lambda: set_up(
@@ -253,7 +267,11 @@ class EmbeddedWard:
             )
         )
         filling.start()
-        load_ward(build_ward(self.persons), self.databases.core_system)
+        ward = build_ward(self.persons)
+        load_ward(ward, self.databases.core_system)
+        sources = {notice: load_notice(self.layout.root / "config", notice).source for notice in DROPPED}
+        drops = {notice: source for notice, source in sources.items() if isinstance(source, FileDrop)}
+        write_drops(ward, self.layout.drops, drops)
         filling.join()
 
     def _run(self, module: str, arguments: Sequence[object]) -> None:

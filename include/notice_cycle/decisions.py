@@ -8,12 +8,12 @@ ever left. A dispatch that has left the ward is not withdrawn but brought to its
 from collections.abc import Sequence
 
 from notice_cycle.errors import Refused
+from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     Decision,
     DecisionKind,
     DeliveryRecord,
-    HandoverRecord,
     OpeningRecord,
     PackageBeyond,
     StagingWipeRecord,
@@ -63,7 +63,7 @@ def withdraw(
     opening = history.entry_of(OpeningRecord)
     if opening is None:
         raise Refused("この発送回はすでに取り下げられています。", advice="することはありません。")
-    if history.ever(HandoverRecord) or beyond:
+    if packages_that_left(history, list(beyond)):
         raise Refused(
             "引渡し済みの発送回は取り下げられません（委託先での消去を確かめる必要があります）。",
             advice="やり直しで作り直すか、消去の確認まで進めてください。",

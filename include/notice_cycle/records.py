@@ -15,9 +15,11 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from notice_cycle.values import (
+    CycleId,
     Digest,
     FileName,
     Frozen,
+    Item,
     NoticeId,
     Occasion,
     PackageId,
@@ -25,6 +27,9 @@ from notice_cycle.values import (
     StoredFile,
     canonical,
 )
+
+Route = Literal["lgwan", "manual", "dvd"]
+"""How a package reaches the contractor: sent over LGWAN, uploaded by an officer, or carried on disc."""
 
 SMALL_CYCLE = 10
 """Below this many persons an amount total would tell about a person."""
@@ -88,6 +93,14 @@ class Quantities(Frozen):
     sheets: int
 
 
+class PostalLot(Frozen):
+    """A lot of envelopes of one postal class."""
+
+    lot_no: int
+    postal_class: str
+    envelopes: int
+
+
 def _keyed(yen: int, key: bytes) -> str:
     return hmac.new(key, str(yen).encode(), hashlib.sha256).hexdigest()
 
@@ -118,6 +131,21 @@ class OpeningRecord(Record):
         return self
 
 
+class YearSettingsRecord(Record):
+    """年度設定確認: premium table, income threshold and instalments of the year were compared with the section's papers.
+
+    One person confirms them once a year; later cycles of the year carry over the same confirmation (`confirmed_in`).
+    """
+
+    label_ja = "年度設定確認"
+    fiscal_year: int
+    premiums_sha256: Digest
+    papers: str
+    confirmed_by: Person
+    confirmed_at: datetime
+    confirmed_in: CycleId
+
+
 class ExtractionRecord(Record):
     """抽出: what was read from the core system, equal to its control totals."""
 
@@ -126,9 +154,9 @@ class ExtractionRecord(Record):
     rows: int
     persons: int
     columns: tuple[str, ...]
-    annual_total: AmountTotal
-    ordinary_total: AmountTotal
+    totals: dict[Item, AmountTotal]
     staging: StoredFile
+    circumstances: StoredFile
 
 
 class RuleOutcome(Frozen):
@@ -154,8 +182,9 @@ class ValidationRecord(Record):
     label_ja = "検証"
     staging_sha256: Digest
     rules: tuple[RuleOutcome, ...]
-    persons_by_stage: dict[str, int]
-    persons_by_method: dict[str, int]
+    counts: dict[Item, dict[str, int]]
+    last_year: dict[Item, dict[str, int]]
+    last_year_of: int | None
 
     @property
     def errors(self) -> int:
@@ -172,14 +201,26 @@ class ValidationConfirmationRecord(Record):
 
 
 class CompositionRecord(Record):
-    """印字データ作成: the print file and its quantities."""
+    """印字データ作成: the print file, its quantities, and everything that was decided on the way to it.
+
+    `excluded` and `corrected` count what the differential list changed, by reason; `replaced_characters` the
+    外字 that were printed as agreed with the contractor; `ambiguous` the cases of bundling a person should see.
+    """
 
     label_ja = "印字データ作成"
     quantities: Quantities
-    ordinary_total: AmountTotal
+    totals: dict[Item, AmountTotal]
     layout: str
     charset: str
     print_file: StoredFile
+    variants: dict[str, int]
+    lots: tuple[PostalLot, ...]
+    excluded: dict[str, int]
+    corrected: int
+    unknown_differences: int
+    ambiguous: int
+    replaced_characters: dict[str, int]
+    without_customer_barcode: int
 
 
 class HandoverApprovalRecord(Record):
@@ -202,18 +243,87 @@ class EncryptionRecord(Record):
     signer_fingerprint: str
 
 
-class HandoverRecord(Record):
-    """引渡し: the package lies on the contractor's host, byte for byte."""
+class RemoteFile(Frozen):
+    """A file as the contractor's host lists it."""
 
-    label_ja = "引渡し"
-    route: Literal["lgwan"]
-    party: str
+    name: FileName
+    size_bytes: int
+
+
+class OverLgwan(Frozen):
+    """The line and the host a package was sent to, and what lay there afterwards."""
+
     host: str
     host_key_fingerprint: str
     transport: str
     remote_folder: str
+    listing: tuple[RemoteFile, ...]
+
+
+class ByUpload(Frozen):
+    """An officer's own upload from the intranet PC, and the deletion of the copy on that PC."""
+
+    computer: str
+    remote_folder: str
+    digest_compared: Literal["送信前に照合した"]
+    uploader: str
+    copy_deleted_at: datetime
+    entered_by: Person
+    entered_at: datetime
+
+
+class Disc(Frozen):
+    """One disc: its label, and the image that was read back from it."""
+
+    label: FileName
+    image: StoredFile
+
+
+class OnDisc(Frozen):
+    """媒体引渡確認書: which discs went from whom to whom, and where disc and passphrase notice are kept apart.
+
+    `lgwan_copy`: what became of packages sent over LGWAN before, so that nothing can be printed twice.
+    """
+
+    confirmation_number: str
+    discs: tuple[Disc, ...]
+    burnt_at: str
+    kept_in_safe: str
+    notice_kept_in: str
+    giver: str
+    taker: str
+    handed_at: datetime
+    means: Literal["手渡し", "簡易書留"]
+    tracking_number: str
+    quantity: int
+    lgwan_copy: Literal["送っていない", "引き上げた", "未開封を書面で確認した"]
+    filed_under: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class HandoverRecord(Record):
+    """引渡し: the contractor holds the package, byte for byte; exactly one of the three routes tells how."""
+
+    label_ja = "引渡し"
+    party: str
     files: tuple[StoredFile, ...]
     sent_at: datetime
+    lgwan: OverLgwan | None = None
+    manual: ByUpload | None = None
+    dvd: OnDisc | None = None
+
+    @property
+    def route(self) -> Route:
+        """Which of the routes it was."""
+        routes: tuple[Route, ...] = ("lgwan", "manual", "dvd")
+        return next(route for route in routes if getattr(self, route) is not None)
+
+    @model_validator(mode="after")
+    def _one_route(self) -> Self:
+        if sum(way is not None for way in (self.lgwan, self.manual, self.dvd)) != 1:
+            raise ValueError("a hand-over goes by exactly one route")
+        return self
 
 
 class ReceiptRecord(Record):
@@ -363,6 +473,55 @@ class Decision(Fact):
     decision: DecisionKind
     supersedes: Digest
     stage: str
+    reason_code: str
+    decided_by: Person
+
+
+class FindingListPrinted(Fact):
+    """検証該当者一覧: the numbers concerned by findings left on paper; how many each rule named."""
+
+    label_ja = "検証該当者一覧の印刷"
+    list_number: str
+    validation_sha256: Digest
+    rules: dict[str, int]
+    document_sha256: Digest
+    printed_at: datetime
+
+
+class HandoverBegun(Fact):
+    """From here on the package may lie with the contractor: its erasure is asked for, whatever comes."""
+
+    label_ja = "引渡しの着手"
+    package: PackageId
+    route: Route
+    encrypted_file: StoredFile
+    begun_at: datetime
+
+
+class DiscsMade(Fact):
+    """媒体イメージの作成: what is to be written to disc."""
+
+    label_ja = "媒体イメージの作成"
+    package: PackageId
+    discs: tuple[Disc, ...]
+    made_at: datetime
+
+
+class CopyWithdrawn(Fact):
+    """A package was taken off the contractor's host before it counted; what its folder held before and after."""
+
+    label_ja = "LGWAN の控えの引上げ"
+    package: PackageId
+    found: tuple[RemoteFile, ...]
+    left: tuple[RemoteFile, ...]
+    withdrawn_at: datetime
+
+
+class RouteSwitched(Fact):
+    """経路の変更: a person decides that the dispatch goes another way, with a reason."""
+
+    label_ja = "経路の変更"
+    route: Route
     reason_code: str
     decided_by: Person
 

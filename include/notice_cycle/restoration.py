@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from notice_cycle.encryption.package import ENCRYPTED
+from notice_cycle.encryption.formats import FORMATS
 from notice_cycle.errors import Altered, CannotLook, Refused
 from notice_cycle.ledger.checkpoints import Checkpoints
 from notice_cycle.ledger.entry import Entry
@@ -95,16 +95,19 @@ def _sound_end(ledger: Ledger) -> Head:
     return Head(verdict.entries, verdict.head)
 
 
+_ENCRYPTED_FILE = re.compile(
+    rf"({PACKAGE_ID_PATTERN.strip('^$')})\.csv({'|'.join(re.escape(form.ending) for form in FORMATS.values())})"
+)
+
+
 def _packages_no_record_knows(ledger: Ledger, outbox: Path) -> tuple[PackageBeyond, ...]:
     known = {entry.data["package"] for entry in ledger.entries(kind=EncryptionRecord.kind())}
     try:
         paths = sorted(path for folder in outbox.iterdir() if folder.is_dir() for path in folder.iterdir())
         return tuple(
-            PackageBeyond(package=package, encrypted_file=stored_file(path))
+            PackageBeyond(package=named[1], encrypted_file=stored_file(path))
             for path in paths
-            if path.name.endswith(ENCRYPTED)
-            and re.fullmatch(PACKAGE_ID_PATTERN, package := path.name.removesuffix(ENCRYPTED))
-            and package not in known
+            if (named := _ENCRYPTED_FILE.fullmatch(path.name)) and named[1] not in known
         )
     except OSError as unreadable:
         raise CannotLook(

@@ -5,6 +5,7 @@ key, and asking for one raises NotConfigured instead of guessing.
 """
 
 import os
+import socket
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +46,16 @@ class Settings:
         return self._path("INBOX")
 
     @cached_property
+    def drop_root(self) -> Path:
+        """Where the host computer drops its files (ファイル連携), one folder a notice."""
+        return self._path("DROP_ROOT")
+
+    @cached_property
+    def reply_desk(self) -> Path:
+        """Where an officer puts a contractor's answers that did not come over LGWAN, one folder a package."""
+        return self._path("REPLY_DESK")
+
+    @cached_property
     def print_tray(self) -> Path | None:
         """The folder that stands for a printer; None when a real printer is named."""
         return Path(folder) if (folder := self._environment.get(PREFIX + "PRINT_TRAY")) else None
@@ -81,6 +92,11 @@ class Settings:
         return Checkpoints(Path(folder), self.signing_key) if folder else None
 
     @cached_property
+    def ledger_reader_dsn(self) -> str:
+        """The libpq connection string of a login that can only read the ledger: what pages are made from."""
+        return self._path("LEDGER_READER_FILE").read_text(encoding="utf-8").strip()
+
+    @cached_property
     def reply_interval_seconds(self) -> int:
         """How often the sensors look for a contractor's message."""
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
@@ -94,6 +110,16 @@ class Settings:
     def says_synthetic(self) -> bool:
         """Whether pages and mails say 架空データ (the demo). The ledger, not this, decides what is allowed."""
         return self._environment.get(PREFIX + "SYNTHETIC", "") == "1"
+
+    @cached_property
+    def watch_heartbeat(self) -> Path | None:
+        """The sign of life of 期限の見張り, read from outside by deploy/silence_watch.py; None: nobody does."""
+        return Path(named) if (named := self._environment.get(PREFIX + "WATCH_HEARTBEAT")) else None
+
+    @cached_property
+    def host_name(self) -> str:
+        """Under which name this machine stands in the register: who may keep personal data, who may send."""
+        return self._environment.get(PREFIX + "HOST") or socket.gethostname()
 
     @cached_property
     def base_url(self) -> str:

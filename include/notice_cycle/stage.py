@@ -13,7 +13,7 @@ class Stage(Frozen):
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage(id="opening", label_ja="開始", records=(r.OpeningRecord,)),
+    Stage(id="opening", label_ja="開始", records=(r.OpeningRecord, r.YearSettingsRecord)),
     Stage(id="extraction", label_ja="抽出", records=(r.ExtractionRecord,)),
     Stage(id="validation", label_ja="検証", records=(r.ValidationRecord, r.ValidationConfirmationRecord)),
     Stage(

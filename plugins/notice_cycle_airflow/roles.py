@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SECTION = "担当"
 APPROVER = "承認者"
 OPERATOR = "情報システム運用"
+DIRECTOR = "課長"
 AUDITOR = "監査"
 ADMINISTRATOR = "Admin"  # Airflow's own name: it grants itself new permissions under it
 
@@ -35,6 +36,7 @@ _LOOK = (
     ("menu_access", "DAG Runs"),  # the menu item of the deadlines
     ("menu_access", "HITL Detail"),  # the menu item of the open forms
     ("menu_access", "Browse"),
+    ("can_read", "Plugins"),  # the UI asks there for the tab of the report
     ("can_read", "My Profile"),
     ("can_read", "My Password"),
     ("can_edit", "My Password"),
@@ -66,6 +68,7 @@ ROLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("can_edit", "Task Instances"),
         ("can_read", "Pools"),
     ),
+    DIRECTOR: (*_LOOK, *_ANSWER_FORMS),
     AUDITOR: (
         *_LOOK,
         *_DIAGNOSE,

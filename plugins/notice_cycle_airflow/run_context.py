@@ -14,15 +14,20 @@ from functools import cached_property
 from typing import Any
 
 from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
-from notice_cycle.catalogue import Configuration
+from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import M
+from notice_cycle.fiscal_year import FiscalYear
+from notice_cycle.gates import facts_of, gates_before, judged, require_open
+from notice_cycle.handover.lgwan import check_outbox
+from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
@@ -32,6 +37,7 @@ from notice_cycle.records import (
     EncryptionRecord,
     ExtractionRecord,
     Fact,
+    HandoverBegun,
     HandoverRecord,
     LedgerRestored,
     OpeningRecord,
@@ -39,8 +45,11 @@ from notice_cycle.records import (
     Record,
     ReplyReceived,
     ReplyRefused,
+    Route,
     ValidationRecord,
 )
+from notice_cycle.register import GatesJudged, read_exceptions, read_register
+from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
 from notice_cycle.stage import predecessor_of
@@ -129,6 +138,48 @@ class RunningCycle:
         """Enters a fact beside the chain."""
         self.ledger.note(self.id, fact, by or self.actor)
 
+    def judge_gates(self, stage: str, route: Route) -> None:
+        """Judges the gates before a stage, keeps the judgement once, raises Refused when one is closed."""
+        today, history, config = clock.today(), self.history(), self.settings.config_folder
+        register = read_register(self.ledger, config, today)
+        openings = self.ledger.entries(kind=OpeningRecord.kind())
+        party = self.configuration.party.id
+        carried = tuple(
+            one.cycle
+            for one in find_open_erasures(openings, self.ledger.history)
+            if one.party == party and one.fiscal_year < self.opening.fiscal_year
+        )
+        facts = facts_of(
+            self.id,
+            history,
+            route=route,
+            today=today,
+            calendar=BusinessCalendar.from_file(config / "calendar.yaml"),
+            further={"open_erasures": carried, "sending_host": self.settings.host_name},
+        )
+        gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
+        fact = judged(stage, gates, register, today=today)
+        if history.facts(GatesJudged)[-1:] != [fact]:
+            self.note(fact)
+        require_open(gates)
+
+    def begin_handover(self, route: Route) -> str:
+        """Notes, before the first byte goes, that the package may lie with the contractor from now on."""
+        history = self.history()
+        encryption = history.latest(EncryptionRecord)
+        check_outbox(encryption, self.settings.outbox, self.id)
+        begun = (fact.package for fact in history.facts(HandoverBegun) if fact.route == route)
+        if encryption.package not in begun:
+            self.note(
+                HandoverBegun(
+                    package=encryption.package,
+                    route=route,
+                    encrypted_file=encryption.files[0],
+                    begun_at=clock.now(),
+                )
+            )
+        return encryption.package
+
     def received(self, kind: type[M]) -> tuple[M, str]:
         """The contractor's latest admitted message of a kind, from the inbox, with its digest."""
         known = [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
@@ -182,6 +233,12 @@ def current_cycle() -> RunningCycle:
     return running
 
 
+def only_by(cycle: RunningCycle, route: Route) -> None:
+    """Skips the task when the package goes another way."""
+    if (other := route_of(cycle.history(), cycle.configuration)) != route:
+        raise AirflowSkipException(f"この発送回の経路は「{ROUTES_JA[other]}」です。")
+
+
 def decision_request() -> tuple[RunningCycle, dict[str, str], Person]:
     """What the form やり直し・取下げ asks for: the cycle it names, its other params, and who asks."""
     context = get_current_context()
@@ -200,20 +257,28 @@ def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
     return Ledger(database(LEDGER_CONNECTION)), _asked(context), _person(context)
 
 
+def form_request() -> tuple[Ledger, dict[str, str], Person]:
+    """What a form of the register asks for: the ledger, the answers as text (empty where nothing was said), and who asks."""
+    context = get_current_context()
+    asked = {key: "" if value is None else str(value) for key, value in context["params"].items()}
+    return open_ledger(), asked, _person(context)
+
+
 def opening_request() -> OpeningRequest:
     """What this DAG run was started for: its params, or the yearly schedule."""
     context = get_current_context()
     run, params = context["dag_run"], context["params"]
     by_schedule = str(run.run_type) in {"scheduled", "DagRunType.SCHEDULED"}
     if by_schedule and run.logical_date is not None:
-        year = run.logical_date.astimezone(clock.TOKYO).year
+        year = FiscalYear.of(run.logical_date.astimezone(clock.TOKYO).date()).year
+        starts = load_notice(Settings().config_folder, run.dag_id).starts
         return OpeningRequest(
             dag_id=run.dag_id,
             run_id=run.run_id,
             fiscal_year=year,
             occasion=Occasion.ANNUAL,
             reason_code="annual",
-            batch_no=f"{year}-annual",
+            batch_no=(starts.batch if starts else "{year}-annual").format(year=year),
         )
     if not params.get("batch_no"):
         raise Refused(

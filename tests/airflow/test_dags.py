@@ -6,16 +6,26 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from notice_cycle.register.kinds import KINDS
 from notice_cycle.stage import STAGES
 
 ROOT = Path(__file__).parents[2]
 NOTICE = "premium_notice_ordinary"
-OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit")
+NOTICES = sorted(path.stem for path in (ROOT / "include" / "config" / "notices").glob("*.yaml"))
+ROUTES = (
+    ["handover.send"],
+    ["handover.prepare_upload", "handover.confirm_upload"],
+    ["handover.withdraw_copies", "handover.make_discs", "handover.confirm_discs"],
+)
+OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch")
+
+REGISTER = ("gate_exception", *(f"register_{kind}" for kind in KINDS))
 
 # Task ids are frozen while cycles are open: a renamed task would lose the answer that stands under its old name.
 PICTURE = Path(__file__).with_name("structure.txt").read_text().split()
@@ -53,7 +63,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def test_everything_imports() -> None:
     assert loaded()["import_errors"] == {}
-    assert set(loaded()["dags"]) == {NOTICE, *OPERATING}
+    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *REGISTER}
 
 
 def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,6 +86,7 @@ def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) 
 
 def test_the_ledger_is_audited_every_morning_and_nothing_else_starts_by_itself() -> None:
     dags = loaded()["dags"]
+    assert dags["deadline_watch"]["cron"] == ["0 9,13,15 * * *", "Asia/Tokyo", "0:00:00"]
     # The zero: seen for the first time shortly after six, it waits for the next morning; there may be no ledger yet.
     assert dags["ledger_audit"]["cron"] == ["0 6 * * *", "Asia/Tokyo", "0:00:00"]
     assert {dags[dag_id]["schedule"] for dag_id in OPERATING[:2]} == {"NullTimetable"}
@@ -86,9 +97,24 @@ def test_the_tasks_are_the_ones_that_open_runs_know() -> None:
     assert len(PICTURE) <= 40
 
 
-def test_the_process_is_one_chain() -> None:
-    for before, task in zip(PICTURE, tasks()[1:], strict=False):
-        assert task["upstream"] == [before]
+def test_the_process_is_one_chain_but_for_the_routes_of_the_hand_over() -> None:
+    upstream = {task["id"]: task["upstream"] for task in tasks()}
+    route_of = {
+        task: [before] for route in ROUTES for before, task in pairwise(["encryption.encrypt", *route])
+    }
+    behind = [task for task in PICTURE if not task.startswith("handover.")]
+    chained = {task: [before] for before, task in pairwise(behind)}
+    chained["acknowledgement.wait_for_receipt"] = sorted(route[-1] for route in ROUTES)
+    assert {task: sorted(before) for task, before in upstream.items()} == {
+        "opening.open_cycle": [],
+        **chained,
+        **route_of,
+    }
+
+
+def test_the_notices_all_have_the_same_process() -> None:
+    dags = loaded()["dags"]
+    assert {tuple(task["id"] for task in dags[notice]["tasks"]) for notice in NOTICES} == {tuple(PICTURE)}
 
 
 def test_stages_are_the_ten_stages_in_order() -> None:
@@ -105,7 +131,9 @@ def test_every_task_has_a_japanese_name_and_tells_when_it_fails() -> None:
 
 def test_forms_have_no_default_and_no_time_out() -> None:
     forms = [task for task in tasks() if task["operator"] == "EvidenceForm"]
-    assert len(forms) == 5
+    lgwan = [form["id"] for form in forms if not form["id"].startswith("handover.")]
+    # Five a cycle over LGWAN, one a year, and one more for the other two routes.
+    assert (len(lgwan), len(forms)) == (6, 8)
     assert [form for form in forms if form["defaults"] or form["response_timeout"]] == []
 
 
@@ -120,7 +148,7 @@ def test_sensors_wait_a_year_without_a_slot() -> None:
 def test_only_the_lgwan_queue_talks_to_the_contractor() -> None:
     on_the_line = {task["id"] for task in tasks() if task["queue"] == "lgwan"}
     waits = {task["id"] for task in tasks() if ".wait_for_" in task["id"]}
-    assert on_the_line == waits | {"handover.send"}
+    assert on_the_line == waits | {"handover.send", "handover.withdraw_copies"}
 
 
 def test_the_dag_reads_as_its_users_know_it() -> None:
@@ -156,7 +184,7 @@ def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy
 
 def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
     dags = loaded(broken_catalogue)["dags"]
-    assert set(dags) == {NOTICE, "second_notice", *OPERATING}
+    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
     assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
     assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
 
@@ -165,5 +193,5 @@ def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path
     config = broken_catalogue.parent / "unreadable"
     shutil.copytree(broken_catalogue, config)
     (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
-    assert set(loaded(config)["dags"]) == {NOTICE, "second_notice", *OPERATING}
+    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
     assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]

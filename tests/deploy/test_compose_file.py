@@ -218,7 +218,8 @@ def test_only_the_worker_reads_vault_and_key_encryption_key() -> None:
 
 def test_only_the_lgwan_worker_is_on_the_contractors_network() -> None:
     assert [name for name in (*OURS, *PROXIES) if "lgwan" in networks_of(name)] == ["worker-lgwan"]
-    assert volumes_of("worker-lgwan") == {"outbox", "inbox", "heads", "logs"}
+    assert volumes_of("worker-lgwan") == {"outbox", "inbox", "heads", "logs", "reply_desk"}
+    assert "reply_desk:/srv/reply_desk:ro" in service("worker-lgwan")["volumes"]
     assert "outbox:/srv/outbox:ro" in service("worker-lgwan")["volumes"]
 
 

@@ -68,21 +68,21 @@ def test_a_whole_ledger_holds_and_its_head_is_told(filled: LedgerDatabase) -> No
 
 def test_the_product_and_the_script_agree(filled: LedgerDatabase) -> None:
     assert filled.ledger.verify().holds
-    filled.tamper("UPDATE ledger.entry SET body = replace(body, 'extraction', 'Extraction') WHERE seq = 3")
+    filled.tamper("UPDATE ledger.entry SET body = replace(body, 'extraction', 'Extraction') WHERE seq = 4")
     assert verify(filled.reader)[0] == 1
     assert not filled.ledger.verify().holds
 
 
 TAMPERINGS = {
     "a changed amount": (
-        "UPDATE ledger.entry SET body = replace(body, '\"rows\":', '\"rows\":1') WHERE seq = 3",
-        3,
+        "UPDATE ledger.entry SET body = replace(body, '\"rows\":', '\"rows\":1') WHERE seq = 4",
+        4,
     ),
     "a body that was changed with its digest": (
         "UPDATE ledger.entry SET body = b, digest = encode(sha256(convert_to(b, 'UTF8')), 'hex')"
-        " FROM (SELECT replace(body, '\"rows\":', '\"rows\":1') AS b FROM ledger.entry WHERE seq = 3) AS new"
-        " WHERE seq = 3",
-        4,
+        " FROM (SELECT replace(body, '\"rows\":', '\"rows\":1') AS b FROM ledger.entry WHERE seq = 4) AS new"
+        " WHERE seq = 4",
+        5,
     ),
     "an entry taken out": ("DELETE FROM ledger.entry WHERE seq = 5", 6),
     "a column that says otherwise": ("UPDATE ledger.entry SET cycle = 'another' WHERE seq = 4", 4),
@@ -124,7 +124,7 @@ class TestCheckpoint:
         (tmp_path / "ward_signers").write_text(line)
         return tmp_path
 
-    def checked(self, filled: LedgerDatabase, desk: Path, name: str = "checkpoint-000000010.json") -> int:
+    def checked(self, filled: LedgerDatabase, desk: Path, name: str = "checkpoint-000000011.json") -> int:
         return verify(filled.reader, str(desk / name), str(desk / "ward_signers"))[0]
 
     def test_a_signed_head_that_stands_holds_also_later(self, filled: LedgerDatabase, desk: Path) -> None:
@@ -133,15 +133,15 @@ class TestCheckpoint:
         assert self.checked(filled, desk) == 0
 
     def test_a_ledger_cut_off_behind_it_does_not(self, filled: LedgerDatabase, desk: Path) -> None:
-        filled.tamper("DELETE FROM ledger.entry WHERE seq = 10")
+        filled.tamper("DELETE FROM ledger.entry WHERE seq = 11")
         assert self.checked(filled, desk) == 1
 
     @pytest.mark.parametrize(
         ("file", "old", "new"),
         [
-            ("checkpoint-000000010.json", '"entries":10', '"entries":11'),
-            ("checkpoint-000000010.json", "架空区", "別の区"),
-            ("checkpoint-000000010.json", '{"', '["'),
+            ("checkpoint-000000011.json", '"entries":11', '"entries":12'),
+            ("checkpoint-000000011.json", "架空区", "別の区"),
+            ("checkpoint-000000011.json", '{"', '["'),
             ("ward_signers", CHECKPOINT_NAMESPACE, "notice-cycle-manifest"),
             ("ward_signers", "架空区 ", "別の区 "),
         ],
@@ -170,12 +170,12 @@ class TestCheckpoint:
         line = (desk / "ward_signers").read_text(encoding="utf-8")
         (desk / "ward_signers").write_text(line + line.replace("架空区", "別の区"), encoding="utf-8")
         assert self.checked(filled, desk) == 0
-        assert self.checked(filled, desk, "theirs/checkpoint-000000010.json") == 1
+        assert self.checked(filled, desk, "theirs/checkpoint-000000011.json") == 1
 
     def test_its_signature_by_hand_as_the_document_shows_it(self, desk: Path) -> None:
         (by_hand,) = [block for block in bash_blocks() if "ssh-keygen" in block and "-s checkpoint" in block]
         ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", by_hand.replace("000000123", "000000010")],
+            ["bash", "-euo", "pipefail", "-c", by_hand.replace("000000123", "000000011")],
             cwd=desk,
             capture_output=True,
             check=False,
@@ -183,7 +183,7 @@ class TestCheckpoint:
         assert ran.returncode == 0, ran.stderr.decode()
 
     @pytest.mark.parametrize(
-        "gone", ["checkpoint-000000010.json", "checkpoint-000000010.json.sig", "ward_signers"]
+        "gone", ["checkpoint-000000011.json", "checkpoint-000000011.json.sig", "ward_signers"]
     )
     def test_a_file_that_is_not_there_is_no_verdict(
         self, filled: LedgerDatabase, desk: Path, gone: str

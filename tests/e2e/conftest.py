@@ -46,7 +46,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(ready: Callable[[], object], what: str, seconds: float = 120.0, every: float = 0.2) -> None:
+def wait_for(ready: Callable[[], object], what: str, seconds: float = 300.0, every: float = 0.2) -> None:
     until = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < until, f"{what} did not come within {seconds:.0f} s"

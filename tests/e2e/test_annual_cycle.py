@@ -67,7 +67,7 @@ class Cycle:
     def look_for_the_canary(self) -> list[str]:
         """Everywhere but core system, vault, contractor's folder and print tray."""
         layout, databases = self.ward.layout, self.ward.databases
-        allowed = [layout.vault, layout.contractor_home, layout.print_tray]
+        allowed = [layout.vault, layout.contractor_home, layout.print_tray, layout.drops]
         found = traces(CANARY.search_terms(), files_below(layout.root, without=allowed))
         for database, role in (("airflow", "postgres"), ("ledger", "postgres")):
             found += traces(CANARY.search_terms(), tables_of(databases.uri(database, role)))

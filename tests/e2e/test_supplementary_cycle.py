@@ -265,7 +265,7 @@ def test_a_dispatch_that_has_not_left_is_withdrawn_and_its_data_destroyed(story:
     history = ward.ledger.history(cycle)
     (cleanup,) = history.facts(r.WithdrawalCleanup)
     assert history.withdrawn
-    assert {"cycle.key", "extracted.arrow", "findings.json"} == {
+    assert {"cycle.key", "extracted.arrow", "circumstances.json", "findings.json"} == {
         file.name for file in cleanup.destruction.destroyed
     }
     assert (cleanup.destruction.keys_destroyed, cleanup.destruction.files_left) == (1, 0)

@@ -32,7 +32,7 @@ from tests.integration.sftp_hosts import (
 )
 
 from notice_cycle.errors import Altered, CannotLook, Conflict, NotConfigured, Refused
-from notice_cycle.handover.lgwan import check_outbox, hand_over, handover_record
+from notice_cycle.handover.lgwan import check_outbox, hand_over, handover_record, withdraw
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.records import EncryptionRecord, HandoverRecord
@@ -198,15 +198,51 @@ class TestArrival:
     ) -> None:
         async with LgwanHook("contractor_lgwan").folder(host.seen(FOLDER)) as remote:
             sent = await hand_over(remote, package.record.files, package.paths, lambda *_: None)
-            record = handover_record(package.record, remote, party="example_print", sent_at=OPENED_AT)
+            record = handover_record(
+                package.record, remote, await remote.listing(), party="example_print", sent_at=OPENED_AT
+            )
         assert sent == package.names
         assert package.lies_whole_on(host)
-        assert record.host == "127.0.0.1"
+        assert record.lgwan is not None
+        assert [file.name for file in record.lgwan.listing] == sorted(package.names)
+        assert record.lgwan.host == "127.0.0.1"
         pinned = asyncssh.import_public_key(host.host_key)
-        assert record.host_key_fingerprint == pinned.get_fingerprint()
-        assert record.transport.startswith("SSH-2.0 ")
-        assert "None" not in record.transport
+        assert record.lgwan.host_key_fingerprint == pinned.get_fingerprint()
+        assert record.lgwan.transport.startswith("SSH-2.0 ")
+        assert "None" not in record.lgwan.transport
         assert record.files == package.record.files
+
+    async def test_an_interrupted_upload_goes_on_where_it_stopped(
+        self, host: SftpHost, package: Package
+    ) -> None:
+        first = package.paths[0]
+        async with LgwanHook("contractor_lgwan").folder(host.seen(FOLDER)) as remote:
+            begun = first.with_name("begun")
+            begun.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
+            await remote.probe()
+            assert not await remote.put(begun, f"{first.name}.part", lambda *_: None)
+            assert await remote.put(first, f"{first.name}.part", lambda *_: None)
+            assert await remote.digest(f"{first.name}.part") == package.record.files[0].sha256
+
+    async def test_what_was_no_beginning_of_it_is_sent_anew(self, host: SftpHost, package: Package) -> None:
+        first = package.paths[0]
+        async with LgwanHook("contractor_lgwan").folder(host.seen(FOLDER)) as remote:
+            other = first.with_name("other")
+            other.write_bytes(b"x" * (first.stat().st_size // 2))
+            await remote.probe()
+            await remote.put(other, f"{first.name}.part", lambda *_: None)
+            await hand_over(remote, package.record.files, package.paths, lambda *_: None)
+        assert package.lies_whole_on(host)
+
+    async def test_a_package_is_withdrawn_with_what_was_half_sent(
+        self, host: SftpHost, package: Package
+    ) -> None:
+        async with LgwanHook("contractor_lgwan").folder(host.seen(FOLDER)) as remote:
+            await hand_over(remote, package.record.files, package.paths, lambda *_: None)
+            await remote.put(package.paths[0], "again.part", lambda *_: None)
+            fact = await withdraw(remote, PACKAGE, at=OPENED_AT)
+            assert await remote.listing() == []
+        assert (len(fact.found), fact.left) == (5, ())
 
     async def test_a_name_is_only_ever_seen_when_its_file_is_whole(
         self, host: SftpHost, big_package: Package
@@ -220,7 +256,8 @@ class TestArrival:
         partial = big_package.names[0] + ".part"
         assert any(0 < look.get(partial, 0) < BIG for look in looks), "nobody looked during the upload"
         for look in looks:
-            assert all(size == whole[name] for name, size in look.items() if not name.endswith(".part"))
+            named = {name: size for name, size in look.items() if not name.endswith((".part", ".preflight"))}
+            assert all(size == whole[name] for name, size in named.items())
         assert big_package.lies_whole_on(host)
 
     async def test_a_second_run_sends_nothing(self, host: SftpHost, package: Package) -> None:
@@ -671,7 +708,7 @@ class TestSendPackage:
         cycle = a_running_cycle(ledger, package, host="127.0.0.1", port=embedded.port)
         record = send_package(cycle, cycle.history())
         assert isinstance(record, HandoverRecord)
-        assert record.remote_folder == f"/{FOLDER}"
+        assert record.lgwan.remote_folder == f"/{FOLDER}"
         assert package.lies_whole_on(embedded)
 
     @pytest.mark.parametrize("registered", [("127.0.0.1", 22), ("print.lgwan.example", None)])

@@ -13,7 +13,7 @@ from tests.builders import CONFIG, NOTICE
 from notice_cycle.catalogue import FORBIDDEN_ITEMS, load_notice, mistakes, notice_ids, resolve
 from notice_cycle.errors import NotConfigured
 
-LAYOUT, SUITE = f"layouts/{NOTICE}-1.yaml", f"expectations/{NOTICE}.yaml"
+LAYOUT, SUITE = f"layouts/{NOTICE}-2.yaml", f"expectations/{NOTICE}.yaml"
 ENTRY, PARTIES = f"notices/{NOTICE}.yaml", "parties.yaml"
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 PYDANTIC = re.compile(
@@ -25,9 +25,12 @@ Change = Callable[[dict[str, Any]], Any]
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A copy of the sample configuration with a second notice."""
+    """A copy of the sample configuration with this notice and a second one of the same form."""
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder, ignore=shutil.ignore_patterns("documents"))
+    for other in notice_ids(CONFIG):
+        if other != NOTICE:
+            (folder / "notices" / f"{other}.yaml").unlink()
     shutil.copy(folder / ENTRY, folder / "notices" / "another_notice.yaml")
     return folder
 
@@ -51,7 +54,7 @@ def mistake(config: Path) -> NotConfigured:
 
 
 def test_the_sample_catalogue_is_sound() -> None:
-    assert notice_ids(CONFIG) == [NOTICE]
+    assert len(notice_ids(CONFIG)) == 9
     assert mistakes(CONFIG, 2026) == []
 
 
@@ -109,11 +112,19 @@ MISTAKES: dict[str, tuple[str, Change, str, str]] = {
     "an hour too late": (ENTRY, lambda c: c["starts"].update(hour=24), "starts.hour", "23"),
     "a month too early": (ENTRY, lambda c: c["starts"].update(month=0), "starts.month", "1"),
     "starts as text": (ENTRY, lambda c: c.update(starts="7月"), "starts", "形"),
-    "a missing part": (ENTRY, lambda c: c["source"].pop("control"), "source.control", "必須"),
-    "a relation with SQL": (
+    "a missing part": (ENTRY, lambda c: c["source"].pop("schema_name"), "source.sql.schema_name", "必須"),
+    "another kind of source": (ENTRY, lambda c: c["source"].update(kind="ftp"), "source", "sql か file_drop"),
+    "no time to start": (ENTRY, lambda c: c.pop("starts"), "（全体）", "trigger_ja"),
+    "a total of no item": (
         ENTRY,
-        lambda c: c["source"].update(relation="export.x; DROP TABLE y"),
-        "source.relation",
+        lambda c: c["totals"].append({"item": "tax_yen", "label_ja": "税"}),
+        "（全体）",
+        "tax_yen",
+    ),
+    "a schema with SQL": (
+        ENTRY,
+        lambda c: c["source"].update(schema_name="export; DROP TABLE y"),
+        "source.sql.schema_name",
         "使えない文字",
     ),
     "items as text": (ENTRY, lambda c: c.update(items="notice_no"), "items", "並び"),
@@ -127,7 +138,7 @@ MISTAKES: dict[str, tuple[str, Change, str, str]] = {
         "columns.2.heading_ja",
         "必須",
     ),
-    "an unknown charset": (LAYOUT, lambda c: c.update(charset="utf-8"), "charset", "cp932-windows"),
+    "an unknown charset": (LAYOUT, lambda c: c.update(charset="ebcdic"), "charset", "cp932-windows"),
     "a layout's id repeated": (LAYOUT, lambda c: c.update(id="another"), "id", "ファイル名"),
     "no rules": (SUITE, lambda c: c.pop("expectations"), "expectations", "必須"),
     "an empty suite": (SUITE, lambda c: c.update(expectations=[]), "expectations", ""),
@@ -151,14 +162,14 @@ MISTAKES: dict[str, tuple[str, Change, str, str]] = {
     ),
     "a fraction as argument": (
         SUITE,
-        lambda c: c["expectations"][0]["arguments"].update(mostly=0.95),
+        lambda c: c["expectations"][0].update(arguments={"mostly": 0.95}),
         "expectations.0",
         "小数",
     ),
     "an allowance as word": (
         SUITE,
-        lambda c: c["expectations"][0].update(allowed="少し"),
-        "expectations.0.allowed",
+        lambda c: c["expectations"][0].update(tolerance="少し"),
+        "expectations.0.tolerance",
         "整数",
     ),
     "no ward": (PARTIES, lambda c: c.pop("ward"), "ward", "必須"),
@@ -200,7 +211,7 @@ def test_a_mistake_is_told_with_file_key_and_remedy(config: Path, what: str) -> 
 def test_a_column_that_is_not_whitelisted_is_told(config: Path) -> None:
     changed(config, LAYOUT, lambda c: c["columns"].append({"heading_ja": "口座", "item": "account"}))
     told = mistake(config)
-    assert f"{NOTICE}-1.yaml: columns" in told.message
+    assert f"{NOTICE}-2.yaml: columns" in told.message
     assert "account" in told.message
     assert f"notices/{NOTICE}.yaml の items" in told.message
     assert "columns から外してください" in told.advice

@@ -35,9 +35,13 @@ def confirmation_facts(**changed: Any) -> dict[str, Any]:
         "notice": "介護保険料額決定通知書兼納入通知書(普通徴収・口座振替を含む年度当初の発送分)",
         "giver": "みほん区 福祉部 介護保険課",
         "taker": "みほん印刷株式会社 情報処理課",
+        "occurred": True,
         "handlers": ["見本 一郎", "見本 二葉"],
-        "means": "DVD-R(手渡し)",
+        "means": "手渡し",
+        "medium": "DVD-R",
         "contents": [{"content": "印字データ(暗号化)", "quantity": "1件"}],
+        "places": [{"label": "保管場所（委託先の金庫）", "place": "本社2階 耐火金庫A"}],
+        "checks": ["書き込み後に読み戻し、一致した媒体である"],
         "filing_place": "介護保険課 書庫 棚B-3",
     } | changed
 

@@ -22,6 +22,7 @@ from tests.builders import (
     an_erased_copy,
     an_erasure_certificate,
     an_erasure_report,
+    the_configuration,
 )
 
 from notice_cycle import records as r
@@ -31,6 +32,7 @@ from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.erasure.verify import verify_erasure
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import messages as m
+from notice_cycle.handover.route import packages_that_left
 from notice_cycle.values import sha256
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import (
@@ -84,6 +86,7 @@ class TestContentReceipt:
             cycle[r.CompositionRecord],
             cycle[r.EncryptionRecord],
             receipt,
+            the_configuration(),
             message_sha256=a_digest("message"),
             signed_by=CONTRACTOR,
             small_total_key=SMALL_TOTAL_KEY,
@@ -229,7 +232,7 @@ class TestErasure:
         self,
         report: m.ErasureReport,
         *,
-        also_sent: Sequence[r.HandoverRecord] = (),
+        also_begun: Sequence[r.HandoverBegun] = (),
         also_opened: Sequence[r.ContentReceiptRecord] = (),
         beyond: Sequence[r.PackageBeyond] = (),
         **certificate: Any,
@@ -241,9 +244,8 @@ class TestErasure:
             cycle[r.DeliveryConfirmationRecord],
             report,
             an_erasure_certificate(cycle, report, **certificate),
-            handovers=[*also_sent, cycle[r.HandoverRecord]],
+            left=packages_that_left(cycle.noting(*also_begun).history(), list(beyond)),
             opened=[*also_opened, cycle[r.ContentReceiptRecord]],
-            beyond=beyond,
             report_sha256=sha256(report.content()),
             certificate_sha256=a_digest("certificate"),
             signed_by=CONTRACTOR,
@@ -273,15 +275,15 @@ class TestErasure:
         with pytest.raises(Refused, match=missing):
             self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies))
 
-    def test_a_package_that_was_replaced_must_be_erased_too(self) -> None:
+    def test_a_package_that_was_only_begun_to_be_sent_must_be_erased_too(self) -> None:
         first = a_file(f"{CYCLE}-p0.csv.age", b"replaced")
-        replaced = CYCLE_OF_FORTY[r.HandoverRecord].model_copy(update={"files": (first,)})
-        with pytest.raises(Refused, match=r"p0\.csv\.ageの消去がありません"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY), also_sent=[replaced])
-        copies = (an_erased_copy(digest) for digest in (first.sha256, self.ENCRYPTED, self.OPENED))
-        assert (
-            self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), also_sent=[replaced]).copies_erased == 3
+        begun = r.HandoverBegun(
+            package=f"{CYCLE}-p1", route="lgwan", encrypted_file=first, begun_at=OPENED_AT
         )
+        with pytest.raises(Refused, match=r"p0\.csv\.ageの消去がありません"):
+            self.judged(an_erasure_report(CYCLE_OF_FORTY), also_begun=[begun])
+        copies = (an_erased_copy(digest) for digest in (first.sha256, self.ENCRYPTED, self.OPENED))
+        assert self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), also_begun=[begun]).copies_erased == 3
 
     def test_a_package_that_a_restored_ledger_forgot_must_be_erased_too(self) -> None:
         package = f"{CYCLE}-p9"

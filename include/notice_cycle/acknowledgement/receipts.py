@@ -1,5 +1,6 @@
 """Judging the contractor's two receipts against what was handed over and composed."""
 
+from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange.messages import ContentReceipt, Receipt
 from notice_cycle.records import (
@@ -37,6 +38,7 @@ def verify_content_receipt(
     composition: CompositionRecord,
     encryption: EncryptionRecord,
     receipt: ContentReceipt,
+    configuration: Configuration,
     *,
     message_sha256: str,
     signed_by: str,
@@ -50,8 +52,11 @@ def verify_content_receipt(
         raise Altered(
             "委託先が開いた印字データのダイジェストが、作成した印字データと一致しません。", advice=_CALL
         )
-    if receipt.quantities != composition.quantities or not composition.ordinary_total.equals(
-        receipt.ordinary_total_yen, key=small_total_key
+    totals = {configuration.heading_of(item): total for item, total in composition.totals.items()}
+    if (
+        receipt.quantities != composition.quantities
+        or receipt.totals_yen.keys() != totals.keys()
+        or not all(totals[name].equals(yen, key=small_total_key) for name, yen in receipt.totals_yen.items())
     ):
         raise Refused("委託先が数えた件数または合計額が一致しません。", advice=_CALL)
     if receipt.unreadable_characters:

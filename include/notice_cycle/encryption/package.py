@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.encryption import age, passphrase
+from notice_cycle.composition.rules import Layout
+from notice_cycle.encryption import passphrase
+from notice_cycle.encryption.formats import encrypt, package_format
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered
 from notice_cycle.exchange.package import (
@@ -19,6 +21,8 @@ from notice_cycle.exchange.package import (
     MANIFEST_NAMESPACE,
     MANIFEST_SIGNATURE,
     Manifest,
+    PrintColumn,
+    PrintFormat,
     checksums,
     marking,
 )
@@ -26,10 +30,6 @@ from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverAp
 from notice_cycle.values import blocks, sha256, sha256_of_chunks, stored_file
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS
-
-CIPHER = "age v1 (scrypt, ChaCha20-Poly1305)"
-ENCRYPTED = ".csv.age"
-"""What the encrypted print file's name has behind the package's id."""
 
 
 def encrypt_package(
@@ -59,13 +59,14 @@ def encrypt_package(
             advice="情報システム課で原因を調べ、抽出からやり直してください。",
         )
     with vault.reading(TOTALS) as totals:
-        ordinary_total_yen = json.load(totals)["ordinary_total_yen"]
+        totals_yen = json.load(totals)
     secret = passphrase.generate()
     vault.keep_secret(PASSPHRASE, secret.reveal().encode())
-    encrypted = folder / f"{package}{ENCRYPTED}"
+    form = package_format(configuration.party.package.format)
+    encrypted = folder / f"{package}.csv{form.ending}"
     partial = folder / f"{encrypted.name}.partial"
     with vault.reading(PRINT_FILE) as plain, partial.open("wb") as target:
-        age.encrypt(plain, target, secret.reveal())
+        encrypt(form, plain, target, secret, member_name=PRINT_FILE)
     partial.replace(encrypted)
     manifest = Manifest(
         marking=marking(synthetic=synthetic),
@@ -75,12 +76,16 @@ def encrypt_package(
         ward=configuration.ward,
         party_ja=configuration.party.name_ja,
         issued_at=at,
+        encryption=form.manifest_word,
         encrypted_file=stored_file(encrypted),
         print_file=composition.print_file,
         layout=composition.layout,
         charset=composition.charset,
+        print_format=_print_format(configuration.layout),
+        subject_heading=configuration.heading_of(configuration.notice.subject),
+        agreed_characters=tuple(entry.printed for entry in configuration.gaiji.entries if entry.gaiji),
         quantities=composition.quantities,
-        ordinary_total_yen=ordinary_total_yen,
+        totals_yen={configuration.heading_of(item): yen for item, yen in totals_yen.items()},
     )
     key = SigningKey.load(signing_key)
     (folder / MANIFEST).write_bytes(manifest.content())
@@ -89,12 +94,17 @@ def encrypt_package(
     (folder / CHECKSUMS).write_bytes(checksums(packed))
     return EncryptionRecord(
         package=package,
-        cipher=CIPHER,
+        cipher=form.cipher,
         # The checksums come last: they are what tells the contractor that the package is complete.
         files=(*packed, stored_file(folder / CHECKSUMS)),
         manifest_sha256=sha256(manifest.content()),
         signer_fingerprint=key.fingerprint,
     )
+
+
+def _print_format(layout: Layout) -> PrintFormat:
+    columns = tuple(PrintColumn(heading=column.heading_ja, bytes=column.bytes) for column in layout.columns)
+    return PrintFormat(format=layout.format, trailer=layout.trailer, columns=columns)
 
 
 def next_number(made: Iterable[EncryptionRecord], beyond: Iterable[PackageBeyond]) -> int:

@@ -1,6 +1,6 @@
 """Judging erasure report and certificate: the right package, every copy, after delivery, and certified."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
@@ -10,9 +10,8 @@ from notice_cycle.records import (
     DeliveryConfirmationRecord,
     EncryptionRecord,
     ErasureRecord,
-    HandoverRecord,
-    PackageBeyond,
 )
+from notice_cycle.values import Digest
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
 
@@ -24,16 +23,14 @@ def verify_erasure(
     report: ErasureReport,
     certificate: ErasureCertificate,
     *,
-    handovers: Sequence[HandoverRecord],
+    left: Mapping[str, Digest],
     opened: Sequence[ContentReceiptRecord],
-    beyond: Sequence[PackageBeyond],
     report_sha256: str,
     certificate_sha256: str,
     signed_by: str,
 ) -> ErasureRecord:
-    """Every package that ever left (`handovers`) and every file ever `opened` must be among the copies.
+    """Every package that ever `left` (name and digest) and every file ever `opened` must be among the copies.
 
-    So must every package `beyond` a restored ledger, whose hand-over was forgotten.
     Raises Refused naming what is missing.
     """
     if {report.manifest_sha256, certificate.manifest_sha256} != {encryption.manifest_sha256}:
@@ -42,8 +39,7 @@ def verify_erasure(
         raise Refused("消去証明書が、届いた消去報告書についてのものではありません。", advice=_ASK)
     erased = {copy.file_sha256 for copy in report.copies}
     held = {receipt.print_file_sha256: "開いた印字データ" for receipt in opened}
-    for file in (*(sent.files[0] for sent in handovers), *(package.encrypted_file for package in beyond)):
-        held[file.sha256] = f"暗号化された印字データ {file.name}"
+    held |= {digest: f"暗号化された印字データ {name}" for name, digest in left.items()}
     if missing := [name for digest, name in held.items() if digest not in erased]:
         raise Refused(f"消去報告書に、{'と'.join(missing)}の消去がありません。", advice=_ASK)
     if report.notices != composition.quantities.notices:

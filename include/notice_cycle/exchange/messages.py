@@ -90,7 +90,7 @@ class ContentReceipt(Message):
     message: Literal["content-receipt"] = "content-receipt"
     print_file_sha256: Digest
     quantities: Quantities
-    ordinary_total_yen: Yen
+    totals_yen: dict[Text, Yen]
     unreadable_characters: Count
     opened_at: AwareDatetime
     opened_by: Text

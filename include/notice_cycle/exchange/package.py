@@ -1,6 +1,6 @@
 """The package a contractor receives: encrypted print file, manifest, its signature, checksums.
 
-    <cycle>-<n>.csv.age   print data, age v1 with a passphrase
+    <cycle>-<n>.csv.age   print data, age v1 with a passphrase (.csv.zip for contractors who have 7-Zip only)
     manifest.json         what it is, quantities, totals, digests (RFC 8785 canonical JSON)
     manifest.json.sig     SSHSIG by the ward's key, namespace notice-cycle-manifest
     SHA256SUMS            for `sha256sum -c`
@@ -25,8 +25,27 @@ MANIFEST_NAMESPACE = "notice-cycle-manifest"
 Marking = Literal["架空データ", "本番"]
 
 
+class PrintColumn(Frozen):
+    """One column of the print file: its heading, and its width in bytes where the format is fixed length."""
+
+    heading: str
+    bytes: int | None = None
+
+
+class PrintFormat(Frozen):
+    """How the print file is written: enough to read it without the ward's layout file."""
+
+    format: Literal["csv", "fixed"]
+    trailer: bool
+    columns: tuple[PrintColumn, ...]
+
+
 class Manifest(Frozen):
-    """What the ward says the package is. `marking` is 架空データ for invented data, 本番 otherwise."""
+    """What the ward says the package is. `marking` is 架空データ for invented data, 本番 otherwise.
+
+    Amounts are yen by the heading of their column; persons are counted by the column `subject_heading`.
+    `agreed_characters`: 外字 of the contractor's own font that were agreed for this print file.
+    """
 
     format: Literal["notice-cycle-manifest/1"] = "notice-cycle-manifest/1"
     marking: Marking
@@ -36,13 +55,16 @@ class Manifest(Frozen):
     ward: str
     party_ja: str
     issued_at: datetime
-    encryption: Literal["age-v1-scrypt"] = "age-v1-scrypt"
+    encryption: Literal["age-v1-scrypt", "zip-aes256"] = "age-v1-scrypt"
     encrypted_file: StoredFile
     print_file: StoredFile
     layout: str
     charset: str
+    print_format: PrintFormat
+    subject_heading: str
+    agreed_characters: tuple[str, ...]
     quantities: Quantities
-    ordinary_total_yen: int
+    totals_yen: dict[str, int]
 
     def content(self) -> bytes:
         """The canonical bytes that are written, digested and signed."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from notice_cycle.errors import Altered, Conflict, Refused
-from notice_cycle.records import EncryptionRecord, HandoverRecord
+from notice_cycle.records import CopyWithdrawn, EncryptionRecord, HandoverRecord, OverLgwan, RemoteFile
 from notice_cycle.values import Frozen, StoredFile, stored_file
 
 Progress = Callable[[str, int, int], None]
@@ -42,8 +42,20 @@ class RemoteFolder(Protocol):
         """SHA-256 of a remote file read back in full, None when there is none."""
         ...
 
-    def put(self, local: Path, name: str, progress: Progress) -> Awaitable[None]:
-        """Uploads a file under a name, replacing what an interrupted upload left there."""
+    def probe(self) -> Awaitable[None]:
+        """Makes sure that files can be written and removed here, before anything is sent."""
+        ...
+
+    def put(self, local: Path, name: str, progress: Progress) -> Awaitable[bool]:
+        """Uploads a file under a name. Whether it went on where an interrupted upload had stopped."""
+        ...
+
+    def remove(self, name: str) -> Awaitable[None]:
+        """Removes a file; one that is not there is no fault."""
+        ...
+
+    def listing(self) -> Awaitable[list[RemoteFile]]:
+        """The files of the folder by name; empty when there is no folder."""
         ...
 
     def rename(self, name: str, to: str) -> Awaitable[None]:
@@ -80,6 +92,7 @@ async def hand_over(
     remote: RemoteFolder, files: Sequence[StoredFile], paths: Sequence[Path], progress: Progress
 ) -> list[str]:
     """Sends what is not there yet, in order. Gives the names that were sent now. Raises Conflict or Altered."""
+    await remote.probe()
     sent = []
     for file, path in zip(files, paths, strict=True):
         lying_there = await remote.digest(file.name)
@@ -91,7 +104,12 @@ async def hand_over(
                 advice="上書きせずに止めました。委託先に置かれた経緯を確認し、課長の判断を受けてください。",
             )
         partial = f"{file.name}.part"
-        await remote.put(path, partial, progress)
+        went_on = await remote.put(path, partial, progress)
+        if (
+            went_on and await remote.digest(partial) != file.sha256
+        ):  # what had been left there was no beginning of it
+            await remote.remove(partial)
+            await remote.put(path, partial, progress)
         if await remote.digest(partial) != file.sha256:
             raise Altered(
                 f"送信した {file.name} を読み戻したところ、内容が異なります。",
@@ -103,16 +121,29 @@ async def hand_over(
 
 
 def handover_record(
-    encryption: EncryptionRecord, remote: RemoteFolder, *, party: str, sent_at: datetime
+    encryption: EncryptionRecord,
+    remote: RemoteFolder,
+    listing: Sequence[RemoteFile],
+    *,
+    party: str,
+    sent_at: datetime,
 ) -> HandoverRecord:
     """States that every file of the package lies on the contractor's host."""
-    return HandoverRecord(
-        route="lgwan",
-        party=party,
+    over = OverLgwan(
         host=remote.endpoint.host,
         host_key_fingerprint=remote.endpoint.host_key_fingerprint,
         transport=remote.endpoint.transport,
         remote_folder=remote.path,
-        files=encryption.files,
-        sent_at=sent_at,
+        listing=tuple(listing),
+    )
+    return HandoverRecord(party=party, files=encryption.files, sent_at=sent_at, lgwan=over)
+
+
+async def withdraw(remote: RemoteFolder, package: str, *, at: datetime) -> CopyWithdrawn:
+    """Takes a package off the contractor's host, whole or half; tells what lay there before and after."""
+    found = await remote.listing()
+    for file in found:
+        await remote.remove(file.name)
+    return CopyWithdrawn(
+        package=package, found=tuple(found), left=tuple(await remote.listing()), withdrawn_at=at
     )

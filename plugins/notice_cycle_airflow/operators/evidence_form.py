@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
 from notice_cycle.errors import Refused
@@ -45,9 +45,15 @@ class EvidenceForm(HITLOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
+            if not self.form.applies(history):
+                raise AirflowSkipException("この発送回では使わない書式です。")
             if standing := history.entry_of(self.form.record):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
+            earlier = cycle.ledger.entries(kind=self.form.record.kind())
+            if carried := self.form.carried(earlier, history):
+                self.log.info("ほかの発送回の回答を引き継ぎます。")
+                return cycle.enter(carried)
             notes = [f"**発送回** {cycle.id}　**回答する人** {self.form.role}"]
             if cycle.opening.synthetic:
                 notes.append("**架空データ**（実在の人のデータではありません）")

@@ -1,11 +1,15 @@
-"""Waiting for a contractor's signed messages on his host, in reschedule mode.
+"""Waiting for a contractor's signed messages on his host or the ward's desk, in reschedule mode.
 
 "Not there yet" looks again later; "cannot look" retries and says so; "wrong file" is quarantined, noted,
 mailed, and waited out until a right one comes. The task that runs here holds no key but the SFTP login.
 """
 
 import asyncio
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator
@@ -15,6 +19,7 @@ from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
 from notice_cycle.handover.lgwan import Destination, check_destination
+from notice_cycle.handover.route import route_of
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import EncryptionRecord, Record, ReplyReceived, ReplyRefused
 from notice_cycle.settings import Settings
@@ -24,6 +29,46 @@ from notice_cycle_airflow.run_context import RunningCycle, current_cycle, tellin
 
 _A_YEAR_SECONDS = 366 * 24 * 3600
 _MAX_SIGNATURE_BYTES = 4096
+
+
+@asynccontextmanager
+async def _reply_folder(cycle: RunningCycle, history: CycleHistory) -> AsyncIterator[Any]:
+    """Where the answers come: the contractor's host, or the desk where officers put what came another way."""
+    # Costs half a second: not when a DAG is parsed.
+    from notice_cycle_airflow.hooks.lgwan import LgwanHook
+
+    party, package = cycle.configuration.party, history.latest(EncryptionRecord).package
+    if route_of(history, cycle.configuration) != "lgwan":
+        yield Desk(cycle.settings.reply_desk / package)
+        return
+    hook = LgwanHook(sftp_conn_id=party.connection)
+    check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
+    async with hook.folder(f"/to_ward/{package}") as folder:
+        yield folder
+
+
+class Desk:
+    """A folder on the ward's own disk, read like a remote one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def read(self, name: str, *, max_bytes: int) -> bytes | None:
+        """At most `max_bytes` + 1 bytes of a file, None when there is no such file. No link is followed."""
+        try:
+            with open(self._folder / name, "rb", opener=_no_link) as source:
+                return source.read(max_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as failed:
+            raise CannotLook(
+                f"委託先の届出を置くフォルダを読めません（{errno.errorcode.get(failed.errno or 0, '不明')}）。",
+                advice="フォルダの接続と権限、置かれたものが通常のファイルであることを確認してください。",
+            ) from None
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 class ContractorReplySensor(BaseSensorOperator):
@@ -55,14 +100,8 @@ class ContractorReplySensor(BaseSensorOperator):
                 return False
 
     async def _look(self, cycle: RunningCycle, history: CycleHistory, context: Any) -> bool:
-        # Costs half a second: not when a DAG is parsed.
-        from notice_cycle_airflow.hooks.lgwan import LgwanHook
-
-        party, package = cycle.configuration.party, history.latest(EncryptionRecord).package
-        missing: list[str] = []
-        hook = LgwanHook(sftp_conn_id=party.connection)
-        check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
-        async with hook.folder(f"/to_ward/{package}") as folder:
+        party, missing = cycle.configuration.party, list[str]()
+        async with _reply_folder(cycle, history) as folder:
             found: dict[type[Message], tuple[bytes, bytes]] = {}
             for kind in self.kinds:
                 content = await folder.read(kind.file_name(), max_bytes=MAX_MESSAGE_BYTES)

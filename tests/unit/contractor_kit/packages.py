@@ -1,12 +1,14 @@
 """Builds what a contractor receives, with the ward's own functions, and what the ward knows of it."""
 
+import csv
+import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,19 +17,21 @@ from contractor_kit.package_check import CheckedPackage, check_package
 from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
 from notice_cycle.catalogue import Configuration, resolve
 from notice_cycle.composition import windows31j
-from notice_cycle.composition.compose import csv_pieces
 from notice_cycle.encryption import age
 from notice_cycle.encryption.package import encrypt_package
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.encryption.wrapping import KeyEncryptionKey
 from notice_cycle.exchange.messages import MESSAGE_NAMESPACE
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE, marking
+from notice_cycle.exchange.print_file import DATA_KIND, TRAILER_DIGITS, TRAILER_KIND
 from notice_cycle.records import (
     AmountTotal,
     CompositionRecord,
     EncryptionRecord,
     HandoverApprovalRecord,
     HandoverRecord,
+    OverLgwan,
+    PostalLot,
     Quantities,
 )
 from notice_cycle.settings import Settings
@@ -64,14 +68,16 @@ class APackage:
     @property
     def handover(self) -> HandoverRecord:
         return HandoverRecord(
-            route="lgwan",
             party=CONTRACTOR,
-            host="127.0.0.1",
-            host_key_fingerprint="SHA256:x",
-            transport="ssh",
-            remote_folder=f"/to_contractor/{CYCLE}-p1",
             files=self.encryption.files,
             sent_at=AT,
+            lgwan=OverLgwan(
+                host="127.0.0.1",
+                host_key_fingerprint="SHA256:x",
+                transport="ssh",
+                remote_folder=f"/to_contractor/{CYCLE}-p1",
+                listing=(),
+            ),
         )
 
     @property
@@ -150,20 +156,38 @@ def a_package(home: Path, *, synthetic: bool = True, notices: int = 12) -> APack
 def _composed(
     rows: Sequence[dict[str, Any]], configuration: Configuration, vault: CycleVault
 ) -> CompositionRecord:
+    """The print file written by hand, not by the product's composition: a second opinion on its form."""
     total_yen = sum(row["ordinary_total_yen"] for row in rows)
+    envelopes = max(row["envelope_no"] for row in rows)
+    columns = configuration.layout.columns
+    text = io.StringIO(newline="")
+    written = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    written.writerow([column.heading_ja for column in columns])
+    written.writerows([row.get(column.item, "") for column in columns] for row in rows)
+    trailer = [len(rows), envelopes, len(rows), total_yen, total_yen]
+    numbers = [f"{number:0{TRAILER_DIGITS}}" for number in trailer]
+    written.writerow([TRAILER_KIND, *numbers, *[""] * (len(columns) - 1 - len(numbers))])
     with vault.writing(PRINT_FILE) as artefact:
-        for piece in csv_pieces(pd.DataFrame(rows), configuration.layout):
-            artefact.buffer.write(windows31j.encode(piece))
+        artefact.buffer.write(windows31j.encode(text.getvalue()))
+    amounts = {"annual_yen": total_yen, "ordinary_total_yen": total_yen}
     with vault.writing(TOTALS) as totals:
-        totals.buffer.write(b'{"ordinary_total_yen": %d}' % total_yen)
+        totals.buffer.write(json.dumps(amounts).encode())
     return CompositionRecord(
-        quantities=Quantities(
-            persons=len(rows), notices=len(rows), envelopes=len(rows) - 1, sheets=len(rows)
-        ),
-        ordinary_total=AmountTotal.of(total_yen, persons=len(rows), key=SMALL_TOTAL_KEY),
+        quantities=Quantities(persons=len(rows), notices=len(rows), envelopes=envelopes, sheets=len(rows)),
+        totals={
+            item: AmountTotal.of(yen, persons=len(rows), key=SMALL_TOTAL_KEY) for item, yen in amounts.items()
+        },
         layout=configuration.layout.id,
         charset=configuration.layout.charset,
         print_file=artefact.stored,
+        variants={"slip": len(rows)},
+        lots=(PostalLot(lot_no=1, postal_class="一般", envelopes=envelopes),),
+        excluded={},
+        corrected=0,
+        unknown_differences=0,
+        ambiguous=0,
+        replaced_characters={},
+        without_customer_barcode=0,
     )
 
 
@@ -171,6 +195,7 @@ def _row(number: int, notices: int, *, synthetic: bool) -> dict[str, Any]:
     """One notice with a value for every item any layout asks for."""
     instalments = {f"instalment_{month:02}": 8_000 for month in (7, 8, 9, 10, 11, 12, 1, 2, 3)}
     return instalments | {
+        "record_kind": DATA_KIND,
         "data_kind": marking(synthetic=synthetic),
         "cycle": CYCLE,
         "envelope_no": min(number, notices - 1),

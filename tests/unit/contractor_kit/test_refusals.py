@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_missing_file_is_named(package: APackage, name: str, capsys: Said) -> 
 
 
 def test_new_checksums_do_not_cover_a_manifest_the_ward_did_not_sign(package: APackage, capsys: Said) -> None:
-    repack(package, ordinary_total_yen=1)
+    repack(package, totals_yen={"決定年額": 1, "普通徴収額": 1})
     assert run(package, "check") == 1
     assert f"{WARD} の署名と一致しません" in capsys.readouterr().err
 
@@ -213,9 +214,9 @@ def test_another_file_under_the_name_is_not_overwritten(
 def test_unreadable_characters_are_counted_and_reported_not_hidden(package: APackage, tmp_path: Path) -> None:
     manifest = package.checked.manifest
     path = tmp_path / "print.csv"
-    # A byte that is no character, a half character, and a 外字 (F040).
+    # A byte that is no character, a half character, and a 外字 that was not agreed (F041).
     content = package.print_bytes.replace(b'"100-0000"', b'"\xff\x81"', 1).replace(
-        b'"100-0000"', b'"\xf0\x40"', 1
+        b'"100-0000"', b'"\xf0\x41"', 1
     )
     path.write_bytes(content)
     assert opening.count_print_file(path, manifest).unreadable_characters == 3
@@ -235,19 +236,16 @@ def test_a_print_file_saved_again_by_a_spreadsheet_is_not_receipted(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "列 データ区分"),
-        (b'"a","b"\r\n', "列 データ区分"),
-        ('データ区分,発送回,封筒番号,被保険者番号,普通徴収額\r\n"1"\r\n'.encode("cp932"), "2行目"),
-        (
-            "データ区分,発送回,封筒番号,被保険者番号,普通徴収額\r\na,b,1,2,-5\r\n".encode("cp932"),
-            "2行目の普通徴収額",
-        ),
+        (lambda _: b"", "見出し"),
+        (lambda _: b'"a","b"\r\n', "見出し"),
+        (lambda whole: whole.split(b"\r\n")[0] + b'\r\n"1"\r\n', "2行目"),
+        (lambda whole: whole.replace(b'"72000"', b'"-5"', 2), "2行目の決定年額"),
     ],
 )
 def test_what_is_no_print_file_is_refused_by_line(
-    package: APackage, content: bytes, sentence: str, tmp_path: Path
+    package: APackage, content: Callable[[bytes], bytes], sentence: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "print.csv").write_bytes(content)
+    (tmp_path / "print.csv").write_bytes(content(package.print_bytes))
     with pytest.raises(Refused, match=sentence):
         opening.count_print_file(tmp_path / "print.csv", package.checked.manifest)
 

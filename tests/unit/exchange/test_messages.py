@@ -159,8 +159,8 @@ WRONG: dict[str, tuple[str, Change, str]] = {
     ),
     "an amount as text": (
         "content-receipt",
-        lambda s: s.update(ordinary_total_yen="1"),
-        "ordinary_total_yen",
+        lambda s: s.update(totals_yen={"普通徴収額": "1"}),
+        "totals_yen.（知らない名前）",
     ),
     "null": ("content-receipt", lambda s: s.update(opened_by=None), "opened_by"),
     "an empty name": ("content-receipt", lambda s: s.update(opened_by=""), "opened_by"),

@@ -11,7 +11,7 @@ import pytest
 from tests.builders import CYCLE, a_cycle, a_file
 
 from notice_cycle.errors import Altered
-from notice_cycle.exchange.package import Manifest, checksums, marking
+from notice_cycle.exchange.package import Manifest, PrintColumn, PrintFormat, checksums, marking
 from notice_cycle.records import CompositionRecord
 from notice_cycle.values import canonical, stored_file
 
@@ -30,8 +30,13 @@ def a_manifest(**changes: Any) -> Manifest:
         "print_file": composition.print_file,
         "layout": composition.layout,
         "charset": composition.charset,
+        "print_format": PrintFormat(
+            format="csv", trailer=False, columns=(PrintColumn(heading="通知書番号"),)
+        ),
+        "subject_heading": "被保険者番号",
+        "agreed_characters": (),
         "quantities": composition.quantities,
-        "ordinary_total_yen": 2_345_600,
+        "totals_yen": {"普通徴収額": 2_345_600},
     }
     return Manifest(**(known | changes))
 
@@ -49,8 +54,8 @@ def test_a_manifest_reads_back() -> None:
         lambda content: json.dumps(json.loads(content), ensure_ascii=False).encode(),
         lambda content: json.dumps(json.loads(content)).encode(),
         lambda content: content.replace("架空区".encode(), b"\\u67b6\\u7a7a\\u533a"),
-        lambda content: content.replace(b'"ordinary_total_yen":2345600', b'"ordinary_total_yen":"2345600"'),
-        lambda content: content.replace(b'"ordinary_total_yen":2345600', b'"ordinary_total_yen":2345600.0'),
+        lambda content: content.replace(b":2345600", b':"2345600"'),
+        lambda content: content.replace(b":2345600", b":2345600.0"),
         lambda content: content.replace(b'"persons":40', b'"persons":40,"persons":40'),
         lambda content: canonical({**json.loads(content), "note": "x"}),
         lambda content: canonical({**json.loads(content), "encryption": "zip"}),

@@ -1,0 +1,99 @@
+"""The hand-over's other routes as their tasks run them, on a real ledger: begun first, discs made once, gates kept."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.builders import CYCLE, TANTO, TASK, a_cycle, a_key_file
+from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
+
+from notice_cycle import clock
+from notice_cycle import records as r
+from notice_cycle.encryption.sshsig import SigningKey
+from notice_cycle.errors import Altered, Refused
+from notice_cycle.handover.media import describe_image
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.register import GatesJudged
+from notice_cycle.settings import Settings
+from notice_cycle_airflow.discs import make_discs
+from notice_cycle_airflow.run_context import RunningCycle
+
+A_JULY_DAY = "2026-07-06T10:00:00+09:00"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> APackage:
+    quick_encryption(monkeypatch)
+    return a_package(tmp_path / "made")
+
+
+@pytest.fixture
+def cycle(package: APackage, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunningCycle:
+    """A cycle whose package waits in the outbox."""
+    moved = tmp_path / "clock.json"
+    clock.move_to(clock.datetime.fromisoformat(A_JULY_DAY), moved)
+    monkeypatch.setenv(clock.CLOCK_FILE_VARIABLE, str(moved))
+    a_cycle().up_to(r.EncryptionRecord).with_(encryption=package.encryption.model_dump()).entered_in(ledger)
+    settings = Settings(
+        {
+            "NOTICE_CYCLE_OUTBOX": str(package.folder.parent),
+            "NOTICE_CYCLE_SIGNING_KEY_FILE": str(a_key_file(tmp_path / "key")),
+            "NOTICE_CYCLE_HOST": "lgwan-terminal-1",
+        }
+    )
+    return RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)
+
+
+def test_a_hand_over_is_noted_once_before_anything_goes(cycle: RunningCycle, package: APackage) -> None:
+    assert [cycle.begin_handover("dvd") for _ in range(2)] == [package.encryption.package] * 2
+    (begun,) = cycle.history().facts(r.HandoverBegun)
+    assert (begun.route, begun.encrypted_file) == ("dvd", package.encryption.files[0])
+
+
+def test_a_touched_outbox_is_not_even_begun(cycle: RunningCycle, package: APackage) -> None:
+    (package.folder / "manifest.json").write_bytes(b"{}")
+    with pytest.raises(Altered):
+        cycle.begin_handover("manual")
+    assert cycle.history().facts(r.HandoverBegun) == []
+
+
+def test_discs_are_made_once_and_hold_the_package(cycle: RunningCycle, package: APackage) -> None:
+    labels = make_discs(cycle)
+    (made,) = cycle.history().facts(r.DiscsMade)
+    assert [disc.label for disc in made.discs] == [labels]
+    (image,) = package.folder.glob("*.iso")
+    held = describe_image(image)
+    assert held.image == made.discs[0].image
+    on_disc = {file.path.removeprefix("package/"): file.sha256 for file in held.files}
+    assert {file.name: file.sha256 for file in package.encryption.files}.items() <= on_disc.items()
+    assert make_discs(cycle) == labels
+    assert len(cycle.history().facts(r.DiscsMade)) == 1
+
+
+def test_the_discs_signers_line_is_the_wards(cycle: RunningCycle, package: APackage, tmp_path: Path) -> None:
+    make_discs(cycle)
+    (image,) = package.folder.glob("*.iso")
+    key = SigningKey.load(cycle.settings.signing_key)
+    assert key.public_line.encode() in image.read_bytes()
+
+
+@pytest.mark.parametrize("route", ["lgwan", "manual", "dvd"])
+def test_the_sample_register_lets_the_sample_notice_pass(cycle: RunningCycle, route: r.Route) -> None:
+    if route != "lgwan":
+        with pytest.raises(Refused, match="経路の切替え"):
+            cycle.judge_gates("handover", route)
+        cycle.note(r.RouteSwitched(route=route, reason_code="line_down", decided_by=TANTO))
+    cycle.judge_gates("handover", route)
+    cycle.judge_gates("handover", route)
+    judged = cycle.history().facts(GatesJudged)[-1]
+    assert len(cycle.history().facts(GatesJudged)) == (1 if route == "lgwan" else 2)
+    assert judged.stage == "handover"
+    assert judged.closed == ()
+
+
+def test_another_host_does_not_send(cycle: RunningCycle, ledger: Ledger) -> None:
+    settings = SimpleNamespace(host_name="a-laptop", config_folder=cycle.settings.config_folder)
+    other = RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="関門が閉じています"):
+        other.judge_gates("handover", "lgwan")
+    assert other.history().facts(GatesJudged)[-1].closed != ()
