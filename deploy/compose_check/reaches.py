@@ -64,6 +64,7 @@ HOLDS: dict[str, tuple[str, ...]] = {
     "metadata_password": (),
     "ledger_writer_password": (),
     "ledger_auditor_password": (),
+    "ledger_reader_dsn": ("api-server",),
     "admin_password": (),
     "users.json": (),
     "metadata_dsn": AIRFLOW,
@@ -101,6 +102,9 @@ SHARED: dict[str, dict[str, str]] = {
     "inbox": {"worker": "written", "worker-lgwan": "written"},
     "heads": {"worker": "written", "worker-lgwan": "written"},
     "checkpoints": {"worker": "written"},
+    "drops": {"worker": "read-only"},
+    "reply_desk": {"worker-lgwan": "read-only"},
+    "watch": {"worker": "written"},
     "print_tray": {"worker": "written", "officers": "written"},
     "logs": {
         "worker": "written",
@@ -120,6 +124,7 @@ SHARED: dict[str, dict[str, str]] = {
 NO_NAME, NO_WAY = ("no such name",), ("no route", "no answer")
 MARKER = ".compose-check"
 _DELETE, _COUNT = "DELETE FROM ledger.entry", "SELECT count(*) FROM ledger.entry"
+_INSERT = "INSERT INTO ledger.entry SELECT * FROM ledger.entry"
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,9 @@ def databases() -> Iterator[Reach]:
         for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD",
                      "AIRFLOW__API_AUTH__JWT_SECRET_CMD", "AIRFLOW__CORE__FERNET_KEY_CMD"):  # fmt: skip
             yield Reach(who, ("variable", name), ("missing",))
+    yield Reach("api-server", ("sql", "ledger_reader_dsn", "ledger", _COUNT), ("done",), control=True)
+    yield Reach("api-server", ("sql", "ledger_reader_dsn", "ledger", _DELETE), ("denied",))
+    yield Reach("api-server", ("sql", "ledger_reader_dsn", "ledger", _INSERT), ("denied",))
     for who in AIRFLOW:
         yield Reach(who, ("sql", "metadata_dsn", "airflow", "SELECT 1"), ("done",), control=True)
         yield Reach(who, ("sql", "metadata_dsn", "ledger", "SELECT 1"), ("denied",))
