@@ -135,7 +135,7 @@ class Check:
         cycle.shake()
         cycle.wait_for_end()
         return (
-            f"closed; {len(cycle.met)} of {len(MEETINGS)} restarts met their task, "
+            f"closed; {len(cycle.met)} of {len(MEETINGS)} meetings with a task as meant, "
             f"{cycle.retries()} retries, {len(cycle.cleared)} tasks had to be cleared by hand"
         )
 

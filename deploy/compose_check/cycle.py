@@ -30,35 +30,30 @@ WAITING = ("running", "up_for_reschedule")
 
 @dataclass(frozen=True)
 class Meeting:
-    """When `task` is in one of `states`, `service` is restarted, or killed without warning."""
+    """When `task` is in one of `states`, the services are restarted one by one, or killed without warning."""
 
     task: str
     states: tuple[str, ...]
-    service: str
+    services: tuple[str, ...]
     kill: bool = False
 
 
 MEETINGS = (
-    Meeting("extraction.extract", RUNNING, "worker", kill=True),
-    Meeting("extraction.extract", RUNNING, "core-gateway", kill=True),
-    Meeting("validation.validate", RUNNING, "scheduler", kill=True),
-    Meeting("validation.confirm_validation", ASKING, "api-server"),
-    Meeting("validation.confirm_validation", ASKING, "web"),
-    Meeting("validation.confirm_validation", ASKING, "officers"),
-    Meeting("composition.compose", RUNNING, "postgres", kill=True),
-    Meeting("composition.approve_handover", ASKING, "dag-processor"),
-    Meeting("composition.approve_handover", ASKING, "triggerer"),
-    Meeting("composition.approve_handover", ASKING, "core-system"),
-    Meeting("encryption.encrypt", RUNNING, "worker", kill=True),
-    Meeting("handover.send", RUNNING, "worker-lgwan", kill=True),
-    Meeting("handover.send", RUNNING, "contractor-host", kill=True),
-    Meeting("acknowledgement.wait_for_receipt", WAITING, "contractor"),
-    Meeting("acknowledgement.wait_for_content_receipt", WAITING, "redis", kill=True),
-    Meeting("delivery.confirm_delivery", ASKING, "mail-gateway"),
-    Meeting("delivery.confirm_delivery", ASKING, "mail-catcher"),
+    Meeting("extraction.extract", RUNNING, ("worker",), kill=True),
+    Meeting("extraction.extract", RUNNING, ("core-gateway",), kill=True),
+    Meeting("validation.validate", RUNNING, ("scheduler",), kill=True),
+    Meeting("validation.confirm_validation", ASKING, ("api-server", "web", "officers")),
+    Meeting("composition.compose", RUNNING, ("postgres",), kill=True),
+    Meeting("composition.approve_handover", ASKING, ("dag-processor", "triggerer", "core-system")),
+    Meeting("encryption.encrypt", RUNNING, ("worker",), kill=True),
+    Meeting("handover.send", RUNNING, ("worker-lgwan",), kill=True),
+    Meeting("handover.send", RUNNING, ("contractor-host",), kill=True),
+    Meeting("acknowledgement.wait_for_content_receipt", WAITING, ("contractor",)),
+    Meeting("delivery.wait_for_delivery", WAITING, ("redis",), kill=True),
+    Meeting("delivery.confirm_delivery", ASKING, ("mail-gateway", "mail-catcher")),
 )
-ON_THE_HOST = ("acknowledgement.", "delivery.")
-"""The stages in which the package lies on the contractor's host."""
+LOOKED_AT_ON_HOST = ("acknowledgement.wait_for_content_receipt", "delivery.wait_for_delivery")
+"""Meetings after which the package still lies on the contractor's host; it is erased after the delivery."""
 
 
 @dataclass
@@ -71,10 +66,12 @@ class Cycle:
     cleared: list[str] = field(default_factory=list)
     met: list[Meeting] = field(default_factory=list)
     seen_on_host: list[str] = field(default_factory=list)
+    began: float = 0.0
 
     def start(self) -> None:
         """Waits for the DAG, unpauses and triggers it."""
         self._pause(False)
+        self.began = time.monotonic()
         run = {"dag_run_id": RUN, "logical_date": None, "conf": _CONF}
         self._ask("POST", f"/api/v2/dags/{NOTICE}/dagRuns", run)
         _wait(self.state, "the run", ANSWER_WITHIN_SECONDS, "api-server")
@@ -83,17 +80,13 @@ class Cycle:
         """Every meeting in turn."""
         for meeting in MEETINGS:
             state = self._wait_for(meeting)
-            began = time.monotonic()
-            with nullcontext() if meeting.kill else self._dag_paused():
-                self._take_down(meeting)
-                self.deployment.wait_until_well(meeting.service)
             if state in meeting.states:
                 self.met.append(meeting)
-            if meeting.task.startswith(ON_THE_HOST):
+            with nullcontext() if meeting.kill else self._dag_paused():
+                for service in meeting.services:
+                    self._take_down(service, meeting, state)
+            if meeting.task in LOOKED_AT_ON_HOST:
                 self.seen_on_host.append(self.deployment.package_on_host())
-            done = "killed" if meeting.kill else "restarted"
-            seconds = time.monotonic() - began
-            self.tell(f"{meeting.service} {done} at {meeting.task} ({state}), well after {seconds:.0f} s")
 
     def wait_for_end(self) -> None:
         """Blocks until the run has succeeded; clears what failed for good."""
@@ -144,11 +137,18 @@ class Cycle:
             self.cleared += tasks
             self.tell(f"cleared: {', '.join(tasks)}")
 
-    def _take_down(self, meeting: Meeting) -> None:
+    def _take_down(self, service: str, meeting: Meeting, state: str) -> None:
+        down_at = time.monotonic()
         if meeting.kill:
-            self.deployment.kill_and_start(meeting.service)
+            self.deployment.kill_and_start(service)
         else:
-            self.deployment.compose("restart", meeting.service)
+            self.deployment.compose("restart", service)
+        self.deployment.wait_until_well(service)
+        done, now = "killed" if meeting.kill else "restarted", time.monotonic()
+        self.tell(
+            f"at {down_at - self.began:4.0f} s {service} {done} at {meeting.task} ({state}),"
+            f" well after {now - down_at:.0f} s"
+        )
 
     @contextmanager
     def _dag_paused(self) -> Iterator[None]:

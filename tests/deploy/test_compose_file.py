@@ -284,6 +284,18 @@ def test_every_variable_is_explained_in_the_example_and_set_in_the_rehearsal() -
     assert set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) == named
 
 
+def test_the_file_keeps_to_the_compose_specification(tmp_path: Path) -> None:
+    """With the schema that the pinned check-jsonschema carries; a misspelled key is found."""
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    whole = ROOT / "docker-compose.yaml"
+    assert subprocess.run([*check, whole], check=False, capture_output=True).returncode == 0
+    misspelled = tmp_path / "docker-compose.yaml"
+    misspelled.write_text(whole.read_text(encoding="utf-8").replace("healthcheck:", "healtcheck:", 1))
+    found = subprocess.run([*check, misspelled], check=False, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "healtcheck" in found.stdout
+
+
 def test_what_the_services_run_exists() -> None:
     from airflow.cli.cli_parser import get_parser
 
