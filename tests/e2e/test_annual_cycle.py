@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -233,3 +234,40 @@ def test_clearing_a_finished_task_redoes_nothing(cycle: Cycle) -> None:
 
 def _uploads(cycle: Cycle) -> int:
     return (cycle.ward.layout.logs / "sftp_host.log").read_text().count("open for writing")
+
+
+class TestReport:
+    """報告書: beside the run, for who may read the DAG, in counts only."""
+
+    PATH = f"/notice-cycle/report/{NOTICE}"
+
+    def asked(self, cycle: Cycle, login: str, further: str = "") -> httpx.Response:
+        return cycle.ward.person(login).request("GET", f"{self.PATH}{further}?run_id={RUN}")
+
+    @pytest.mark.parametrize("login", ["tanto1", "shonin", "unyo", "kansa", "kacho"])
+    def test_whoever_may_read_the_dag_reads_it(self, cycle: Cycle, login: str) -> None:
+        answer = self.asked(cycle, login)
+        assert answer.status_code == httpx.codes.OK
+        assert cycle.id in answer.text
+        assert "判定した規則のすべて" in answer.text
+        assert not [term for term in CANARY.search_terms() if term in answer.text]
+
+    def test_nobody_else_does(self, cycle: Cycle) -> None:
+        for further in ("", "/pdf", "/quantities"):
+            address = f"{cycle.ward.address}{self.PATH}{further}?run_id={RUN}"
+            assert httpx.get(address, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+
+    @pytest.mark.parametrize("paper", ["/pdf", "/quantities"])
+    def test_its_papers_are_pdf(self, cycle: Cycle, paper: str) -> None:
+        answer = self.asked(cycle, "tanto1", paper)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+        assert answer.content.startswith(b"%PDF-")
+
+    def test_the_ui_is_told_of_its_tab(self, cycle: Cycle) -> None:
+        plugins = cycle.ward.person("tanto1").request("GET", "/api/v2/plugins").json()["plugins"]
+        views = [view["name"] for plugin in plugins for view in plugin["external_views"]]
+        assert "報告書" in views
+
+    def test_a_run_that_opened_no_cycle_has_none(self, cycle: Cycle) -> None:
+        answer = cycle.ward.person("tanto1").request("GET", f"{self.PATH}?run_id=nobody")
+        assert (answer.status_code, "まだありません" in answer.text) == (404, True)
