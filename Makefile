@@ -3,6 +3,7 @@
 # make test     every test
 # make check    lint and types only
 # make compose-check  the deployment in containers, built, tried and stopped; needs a Docker engine
+# make bench    the pipeline over wards of 70,000 and 1,000,000 beside the obvious way, and the hand-over (hours, 12 GB)
 # make pins     resolves requirements*.in anew
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PYTHONPATH := include:plugins
 
-.PHONY: demo down test check compose-check pins venv clean
+.PHONY: demo down test check compose-check bench pins venv clean
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +45,10 @@ test: venv check
 
 compose-check: venv
 	@PYTHONPATH=include:plugins:. $(BIN)/python -m deploy.compose_check
+
+bench: venv
+	$(BIN)/python -m bench.data
+	$(BIN)/python -m bench.handover
 
 pins: venv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -q requirements.in -o requirements.txt

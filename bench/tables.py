@@ -11,13 +11,10 @@ _LINE = "{:<12}{:>10}{:>9}{:>8}{:>11}{:>9}{:>11}{:>9}"
 def table_of(run: dict[str, Any]) -> str:
     """Stage by stage, the product beside the naive pipeline; `work` is without imports."""
     product, naive = _laps(run, "product"), _laps(run, "naive")
-    imports = {
-        "product": together(product, *(f"{stage}: imports" for stage in STAGES)),
-        "naive": together(naive, "imports", "configuration") if naive else None,
-    }
-    work = {"product": _work(product), "naive": _work(naive) if naive else None}
+    imports = together(product, *(f"{stage}: imports" for stage in STAGES))
     lines = [(stage, product[stage], naive.get(stage)) for stage in STAGES]
-    lines += [("work", work["product"], work["naive"]), ("imports", imports["product"], imports["naive"])]
+    lines.append(("work", _work(product), _work(naive) if naive else None))
+    lines.append(("imports", imports, together(naive, "imports", "configuration") if naive else None))
     head = (
         f"{run['notice']}: {run['persons']:,} insured persons, {run['rows']:,} rows, {run['envelopes']:,} envelopes, "
         f"{run['rules']} rules, print file {run['print_file_mb']} MB, load {run['load_average'][0]}-{run['load_average'][1]}"

@@ -197,6 +197,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
         package.composition,
         package.encryption,
         opened,
+        package.configuration,
         message_sha256=digest,
         signed_by=CONTRACTOR,
         small_total_key=SMALL_TOTAL_KEY,
@@ -232,9 +233,8 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
         certificate,
         report_sha256=report_digest,
         certificate_sha256=certificate_digest,
-        handovers=[package.handover],
+        left={"package": package.handover.files[0].sha256},
         opened=[content_receipt],
-        beyond=[],
         signed_by=CONTRACTOR,
     )
     assert erasure.copies_erased == 3

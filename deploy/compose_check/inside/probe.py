@@ -46,12 +46,6 @@ def write(path: str) -> str:
         return "written"
 
 
-def remove(path: str) -> str:
-    """Takes away what `write` made."""
-    Path(path).unlink()
-    return "removed"
-
-
 def variable(name: str) -> str:
     """Whether an environment variable is set."""
     return "set" if name in os.environ else "missing"
@@ -102,7 +96,7 @@ def _dsn(credential: str) -> str:
     return content.replace("+psycopg2", "", 1)
 
 
-KINDS = {each.__name__: each for each in (connect, read, write, remove, variable, http, redis, sql)}
+KINDS = {each.__name__: each for each in (connect, read, write, variable, http, redis, sql)}
 
 
 def answer(probe: list[str]) -> str:

@@ -141,14 +141,14 @@ def test_another_ledger_in_its_place_counts_one_entry_lost_at_least(restored: Re
 @pytest.mark.parametrize(
     "forgery",
     [
-        "UPDATE ledger.entry SET body = 'x' WHERE seq = 7",
+        "UPDATE ledger.entry SET body = 'x' WHERE seq = 8",
         "DELETE FROM ledger.entry",
         "DELETE FROM ledger.entry WHERE seq = 3",
     ],
     ids=["its end altered", "emptied", "an entry taken out"],
 )
 def test_a_ledger_that_does_not_hold_is_not_gone_on_with(restored: Restored, forgery: str) -> None:
-    assert restored.found.seq == 7
+    assert restored.found.seq == 8
     restored.database.tamper(forgery)
     with pytest.raises(Altered, match="改ざんされているか欠けています"):
         restored.record()
