@@ -136,7 +136,7 @@ class Check:
         cycle.wait_for_end()
         return (
             f"closed; {len(cycle.met)} of {len(MEETINGS)} meetings with a task as meant, "
-            f"{cycle.retries()} retries, {len(cycle.cleared)} tasks had to be cleared by hand"
+            f"{len(cycle.cleared)} tasks had to be cleared by hand; begun again: {cycle.retried()}"
         )
 
     def _seen(self) -> list[str]:

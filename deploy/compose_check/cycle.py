@@ -21,6 +21,7 @@ RUN = "compose-check"
 ANSWER_WITHIN_SECONDS = 180.0
 TASK_WITHIN_SECONDS = 900.0  # what the broker loses is queued again after ten minutes
 CYCLE_WITHIN_SECONDS = 1200.0
+WORKERS = ("worker", "worker-lgwan")
 _LOOK_EVERY_SECONDS = 0.3
 _CONF = {"fiscal_year": 2026, "occasion": "annual", "reason_code": "annual", "batch_no": "2026-annual"}
 
@@ -67,6 +68,7 @@ class Cycle:
     met: list[Meeting] = field(default_factory=list)
     seen_on_host: list[str] = field(default_factory=list)
     began: float = 0.0
+    _killed_at_try: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Waits for the DAG, unpauses and triggers it."""
@@ -98,34 +100,41 @@ class Cycle:
         run = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}")
         return str(run["state"]) if run else None
 
-    def tasks(self) -> dict[str, str]:
-        """Task ids and states; empty when nobody answers."""
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The tasks as the API tells them, by id; empty when nobody answers."""
         found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100")
-        return {task["task_id"]: task["state"] or "none" for task in found["task_instances"]} if found else {}
+        return {task["task_id"]: task for task in found["task_instances"]} if found else {}
 
-    def retries(self) -> int:
-        """How often a task was begun again by itself or by the operator: what the kills really met."""
-        found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100")
-        return sum(task["try_number"] - 1 for task in found["task_instances"]) if found else 0
+    def retried(self) -> str:
+        """The tasks that were begun again, by themselves or by the operator: what the kills really met."""
+        again = {
+            name: task["try_number"] - 1 for name, task in self.tasks().items() if task["try_number"] > 1
+        }
+        return ", ".join(f"{name} {count} times" for name, count in again.items()) or "nothing"
 
     # ---- how
 
     def _wait_for(self, meeting: Meeting) -> str:
-        """The state in which the task was met; `success` when it went by too fast."""
-        state = ""
+        """The state in which the task was met; `success` when it went by too fast.
+
+        A task that was killed stays `running` until the scheduler misses its heartbeat: only its next try counts.
+        """
+        met: dict[str, Any] = {}
 
         def here() -> bool:
-            nonlocal state
-            state = self._look().get(meeting.task, "")
-            return state in (*meeting.states, "success")
+            met.update(self._look().get(meeting.task, {}))
+            is_dead = self._killed_at_try.get(meeting.task) == met.get("try_number")
+            return met.get("state") == "success" or (met.get("state") in meeting.states and not is_dead)
 
         _wait(here, meeting.task, TASK_WITHIN_SECONDS, "scheduler", self._where)
-        return state
+        if meeting.kill and set(meeting.services) & set(WORKERS):
+            self._killed_at_try[meeting.task] = met["try_number"]
+        return str(met["state"])
 
-    def _look(self) -> dict[str, str]:
+    def _look(self) -> dict[str, dict[str, Any]]:
         """The tasks; those that failed for good are cleared."""
         tasks = self.tasks()
-        if failed := [task for task, state in tasks.items() if state == "failed"]:
+        if failed := [name for name, task in tasks.items() if task["state"] == "failed"]:
             self._clear(failed)
         return tasks
 
@@ -166,9 +175,12 @@ class Cycle:
         )
 
     def _where(self) -> str:
-        return ", ".join(
-            f"{task} {state}" for task, state in self.tasks().items() if state not in ("success", "none")
-        )
+        open_ = {
+            name: task["state"]
+            for name, task in self.tasks().items()
+            if task["state"] not in ("success", None)
+        }
+        return ", ".join(f"{name} {state}" for name, state in open_.items())
 
     def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any] | None:
         """The answer; None when the front door is just being restarted."""

@@ -301,11 +301,11 @@ def try_processes(deployment: Deployment) -> str:
     time.sleep(BETWEEN_LOOKS_SECONDS)
     # What is there only once is a health check, which the engine starts as the image's user.
     lasting = before & _processes(deployment)
-    root = {service for service, _, user in lasting if user == "0"}
-    if "contractor-host" not in root:
+    with_root = {service for service, _, user in lasting if user == "0"}
+    if "contractor-host" not in with_root:
         raise CheckFailed("the search for root processes does not find the contractor's sshd")
-    if root := sorted(root - {"contractor-host"}):
-        raise CheckFailed(f"processes run as root in: {', '.join(root)}", root[0])
+    if wrong := sorted(with_root - {"contractor-host"}):
+        raise CheckFailed(f"processes run as root in: {', '.join(wrong)}", wrong[0])
     return f"none of {len(lasting)} is root, but the contractor's sshd"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from deploy.compose_check import deployment, reaches
-from deploy.compose_check.cycle import LOOKED_AT_ON_HOST, MEETINGS
+from deploy.compose_check.cycle import LOOKED_AT_ON_HOST, MEETINGS, Cycle
 from deploy.compose_check.deployment import BUILDS, CheckFailed, Container, Deployment, mebibytes
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,30 @@ def test_every_shared_folder_and_who_sees_it_are_told() -> None:
 def test_every_image_that_is_built_is_built_by_the_check() -> None:
     assert set(BUILDS) == {name for name, service in services().items() if "build" in service}
     assert BUILDS.index("init") < BUILDS.index("fill-core-system")
+
+
+class ScriptedCycle(Cycle):
+    """A cycle whose one task goes through given (state, try)."""
+
+    def __init__(self, *story: tuple[str, int]) -> None:
+        super().__init__(deployment=None, operator=None, tell=print)
+        self.story = list(story)
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        state, number = self.story.pop(0)
+        return {"extraction.extract": {"state": state, "try_number": number}}
+
+
+def test_a_killed_task_is_met_again_only_in_its_next_try() -> None:
+    """Until the scheduler misses its heartbeat, Airflow still calls it running."""
+    cycle = ScriptedCycle(("queued", 1), ("running", 1), ("running", 1), ("up_for_retry", 1), ("running", 2))
+    worker, gateway = MEETINGS[:2]
+    assert (cycle._wait_for(worker), len(cycle.story)) == ("running", 3)
+    assert (cycle._wait_for(gateway), len(cycle.story)) == ("running", 0)
+
+
+def test_a_task_that_went_by_too_fast_is_told_as_such() -> None:
+    assert ScriptedCycle(("queued", 1), ("success", 1))._wait_for(MEETINGS[0]) == "success"
 
 
 # ---- what is tried

@@ -380,8 +380,8 @@ def test_namespaces_and_file_names_are_those_of_the_code() -> None:
 @pytest.mark.parametrize("path", WRITTEN, ids=[str(path.relative_to(ROOT)) for path in WRITTEN])
 def test_commands_and_files_that_are_named_exist(path: Path) -> None:
     content = path.read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"(?:`|^)make ([a-z]+)", content, re.MULTILINE)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", content, re.MULTILINE)) <= targets
     modules = set(re.findall(r"python3? -m ([a-z_.]+[a-z])", content))
     assert [name for name in modules if find_spec(name) is None] == []
     files = re.findall(
