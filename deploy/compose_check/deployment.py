@@ -259,10 +259,12 @@ class Deployment:
     # ---- stopping
 
     def down(self) -> None:
-        """Ends and removes everything of the project, and the secrets."""
-        self.containers()  # remembers the volumes without a name of the project
-        self.compose("--profile", "*", "down", "-v", "--remove-orphans", "--timeout", "5")
-        self.remove_secrets()
+        """Ends and removes everything of the project, and the secrets, these even when the engine is gone."""
+        try:
+            self.containers()  # remembers the volumes without a name of the project
+            self.compose("--profile", "*", "down", "-v", "--remove-orphans", "--timeout", "5")
+        finally:
+            self.remove_secrets()
 
     def remove_secrets(self) -> None:
         """The folder alone."""

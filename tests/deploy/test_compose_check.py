@@ -306,3 +306,16 @@ def test_a_command_that_fails_is_told_with_the_end_of_what_it_said(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(CheckFailed, match=r"(?s)`docker ps` ended with 3:.*the reason"):
         check.docker("ps")
+
+
+def test_the_secrets_are_removed_even_when_the_engine_is_gone(
+    check: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert check.secrets.exists()
+    with pytest.raises(CheckFailed):
+        check.down()
+    assert not check.secrets.exists()
