@@ -296,6 +296,16 @@ def test_the_file_keeps_to_the_compose_specification(tmp_path: Path) -> None:
     assert "healtcheck" in found.stdout
 
 
+def test_the_product_image_holds_the_page_that_goes_on_every_disc() -> None:
+    from notice_cycle.handover.media import DECRYPTER_FOLDER
+
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    product = text[text.index(" AS product") : text.index(" AS demo")]
+    copied = " ".join(line for line in product.splitlines() if line.startswith("COPY")).split()
+    for name in ("open.html", "open.html.sha256"):
+        assert str((DECRYPTER_FOLDER / name).relative_to(ROOT)) in copied
+
+
 def test_what_the_services_run_exists() -> None:
     from airflow.cli.cli_parser import get_parser
 

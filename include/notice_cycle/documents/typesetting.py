@@ -2,8 +2,8 @@
 
 The same template, facts and time give the same bytes. A template names its facts in `// facts:` lines at
 its top and gets exactly those: a surplus fact is refused, so nothing reaches paper unasked. Facts pass to
-the compiler in memory; no file but the template and the fonts is opened. Personal data of insured persons
-never enters a document.
+the compiler in memory; no file but the template and the fonts is opened. Of insured
+persons only the numbers on 検証該当者一覧 enter a document, and that goes from memory to the printer.
 """
 
 import json
