@@ -517,6 +517,33 @@ class CopyWithdrawn(Fact):
     withdrawn_at: datetime
 
 
+class _Returned(Frozen):
+    """返却確認書: what came back from the contractor, from whom to whom, and where the signed paper is filed."""
+
+    confirmation_number: str
+    package: PackageId
+    returned_at: datetime
+    giver: str
+    taker: str
+    contents: str
+    quantity: int
+    filed_under: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class MediaReturn(_Returned, Fact):
+    """返却確認書（媒体）: so many discs came back."""
+
+    label_ja = "返却確認書（媒体）"
+
+
+class PassphraseReturn(_Returned, Fact):
+    """返却確認書（パスワード）: so many passphrase notices came back."""
+
+    label_ja = "返却確認書（パスワード）"
+
+
 class RouteSwitched(Fact):
     """経路の変更: a person decides that the dispatch goes another way, with a reason."""
 
