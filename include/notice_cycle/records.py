@@ -507,6 +507,18 @@ class DiscsMade(Fact):
     made_at: datetime
 
 
+class DiscBurnt(Fact):
+    """媒体の書込みと読み戻し: a disc was written on the ward's drive and read back, byte for byte."""
+
+    label_ja = "媒体の書込みと読み戻し"
+    package: PackageId
+    disc: Disc
+    program: str
+    device: str
+    files_compared: int
+    read_back_at: datetime
+
+
 class CopyWithdrawn(Fact):
     """A package was taken off the contractor's host before it counted; what its folder held before and after."""
 

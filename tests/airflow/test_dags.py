@@ -21,7 +21,7 @@ NOTICES = sorted(path.stem for path in (ROOT / "include" / "config" / "notices")
 ROUTES = (
     ["handover.send"],
     ["handover.prepare_upload", "handover.confirm_upload"],
-    ["handover.withdraw_copies", "handover.make_discs", "handover.confirm_discs"],
+    ["handover.withdraw_copies", "handover.make_discs", "handover.burn_discs", "handover.confirm_discs"],
 )
 OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch")
 

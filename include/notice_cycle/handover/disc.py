@@ -15,6 +15,7 @@ from notice_cycle.handover.route import over_lgwan_before, route_of
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     CopyWithdrawn,
+    DiscBurnt,
     DiscsMade,
     EncryptionRecord,
     HandoverBegun,
@@ -70,7 +71,15 @@ class DiscHandover(Form):
     def body(self, history: CycleHistory) -> str:
         """Which images to write to disc, and what to do with earlier packages."""
         made, encryption = _made(history), history.latest(EncryptionRecord)
-        rows = [(disc.label, f"{disc.image.size_bytes:,}バイト `{disc.image.sha256}`") for disc in made.discs]
+        burnt = {fact.disc for fact in history.facts(DiscBurnt)}
+        rows = [
+            (
+                disc.label,
+                f"{disc.image.size_bytes:,}バイト{'（装置で書き込み、読み戻して一致）' if disc in burnt else ''}"
+                f" `{disc.image.sha256}`",
+            )
+            for disc in made.discs
+        ]
         lines = [
             f"送信箱のフォルダ {history.entries[0].cycle} のイメージを DVD に書き込み、読み戻して照合し、委託先に渡してください。",
             "パスワード通知書は、媒体とは**別の機会に、別の人が**渡します。媒体は金庫に、通知書は別の鍵付きキャビネットに保管してもらってください。",
