@@ -1,8 +1,8 @@
 """The cycle a task works on: found by its DAG run, with ledger, vault and configuration at hand.
 
 The only module that reads params and Airflow connections. It also decides what an error means to Airflow:
-"ask a person" and "stop" fail at once, "retry" retries; anything unforeseen is told by its place only,
-because its text might hold personal data.
+"ask a person" and "stop" fail at once, "retry" retries, "not there yet" gives the slot back and looks again later;
+anything unforeseen is told by its place only, because its text might hold personal data.
 """
 
 import logging
@@ -10,18 +10,24 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.encryption.sshsig import AllowedSigners
-from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
+from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear
@@ -334,9 +340,16 @@ def _person(context: Any) -> Person:
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place."""
+    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place.
+
+    NotThereYet waits as the sensors do: no slot, no retry used up, however long.
+    """
     try:
         yield
+    except NotThereYet as awaited:
+        _log.info("%s", awaited)
+        wait = timedelta(seconds=Settings().reply_interval_seconds)
+        raise AirflowRescheduleException(clock.machine_time_in(wait)) from None
     except CannotLook as unreachable:
         raise AirflowException(str(unreachable)) from None
     except (Refused, Conflict, NoticeCycleError) as stop:
