@@ -275,8 +275,15 @@ def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
 def form_request() -> tuple[Ledger, dict[str, str], Person]:
     """What a form of the register asks for: the ledger, the answers as text (empty where nothing was said), and who asks."""
     context = get_current_context()
-    asked = {key: "" if value is None else str(value) for key, value in context["params"].items()}
+    asked = {key: _as_text(value) for key, value in context["params"].items()}
     return open_ledger(), asked, _person(context)
+
+
+def _as_text(value: Any) -> str:
+    """Several choices stand on lines of their own."""
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def opening_request() -> OpeningRequest:
