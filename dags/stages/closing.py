@@ -18,6 +18,7 @@ def closing() -> None:
             places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
 
             def gone(_history):
+                cycle.judge_gates("closing")
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())

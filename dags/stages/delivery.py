@@ -22,6 +22,7 @@ def delivery() -> None:
             cycle = current_cycle()
 
             def judged(history):
+                cycle.judge_gates("delivery")
                 log, log_digest = cycle.received(PrintLog)
                 report, report_digest = cycle.received(DeliveryReport)
                 with cycle.judging((PrintLog, log_digest), (DeliveryReport, report_digest)):

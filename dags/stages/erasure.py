@@ -28,6 +28,7 @@ def erasure() -> None:
             cycle = current_cycle()
 
             def judged(history):
+                cycle.judge_gates("erasure")
                 report, report_digest = cycle.received(ErasureReport)
                 certificate, certificate_digest = cycle.received(ErasureCertificate)
                 with cycle.judging((ErasureReport, report_digest), (ErasureCertificate, certificate_digest)):
