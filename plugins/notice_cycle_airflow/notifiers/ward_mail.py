@@ -24,7 +24,7 @@ SMTP_CONNECTION = "smtp_default"
 
 
 class WardMail(BaseNotifier):
-    """Sends `template` to a role of the DAG's section; as an `on_failure_callback` it tells of a failed task."""
+    """Sends `template` to a role of the DAG's section (or the one named); as an `on_failure_callback` it tells of a failed task."""
 
     def __init__(
         self, template: str, to: str = "operator", facts: dict[str, str] | None = None, section: str = ""
