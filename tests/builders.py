@@ -446,6 +446,8 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "lots": (m.Lot(lot="1", envelopes=cycle[r.CompositionRecord].quantities.envelopes),),
         "sheets_spoiled": 0,
+        "place": "区役所 本庁舎 文書集配室",
+        "delivering_party": "乙",
         "delivered_at": OPENED_AT + timedelta(days=2),
         "delivered_by": "配達 次郎",
     }
@@ -455,9 +457,12 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
 def an_erased_copy(digest: str, **changes: Any) -> m.ErasedCopy:
     known: dict[str, Any] = {
         "place": "PRINT-01",
+        "carrier": "パソコン",
         "file_sha256": digest,
         "method": "purge",
         "tool": "nvme format",
+        "serial_number": "SN-0001",
+        "started_at": OPENED_AT + timedelta(days=5) - timedelta(minutes=10),
         "erased_at": OPENED_AT + timedelta(days=5),
         "operator": "消去 四郎",
         "witness": "立会 五郎",
@@ -484,6 +489,7 @@ def an_erasure_certificate(cycle: ACycle, report: m.ErasureReport, **changes: An
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "certificate_number": "消-26-001",
         "report_sha256": sha256(report.content()),
+        "addressed_to": ("甲",),
         "certified_at": OPENED_AT + timedelta(days=6),
         "responsible_person": "責任 六郎",
     }

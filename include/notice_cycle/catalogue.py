@@ -201,6 +201,20 @@ class Party(Frozen):
     print_reasons: Literal["per_item", "literal"] = "per_item"
 
 
+class Subcontractor(Frozen):
+    """A firm that works for a contractor with the ward's consent (the register knows it): under which name it signs.
+
+    `id`: its number in the register. What comes from it is put down as `<signer>.<kind>.json`.
+    """
+
+    id: str
+    name_ja: str
+    tier: Literal["丙"]
+    contractor: str
+    signer: str = Field(pattern=r"^[a-z][a-z0-9_]{2,49}$")
+    mail: str
+
+
 class MailAddresses(Frozen):
     """Whom to write to, by role."""
 
@@ -216,6 +230,7 @@ class Parties(Frozen):
     insured_number_rule: Literal["none", "modulus10", "modulus11"] = "modulus10"
     mail: MailAddresses
     parties: dict[str, dict[str, Any]]
+    subcontractors: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 OTHERS = "その他"
@@ -250,6 +265,7 @@ class Configuration(Frozen):
     due_on: tuple[date, ...]
     insured_number_rule: Literal["none", "modulus10", "modulus11"]
     party: Party
+    subcontractors: tuple[Subcontractor, ...] = ()
     mail: MailAddresses
     erasure: ErasureMethods = ErasureMethods()
 
@@ -316,6 +332,10 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
             Party,
             {"id": notice.party, **known.parties[notice.party]},
             within=f"parties.{notice.party}.",
+        ),
+        subcontractors=tuple(
+            _parsed(parties_path, Subcontractor, {"id": name, **written}, within=f"subcontractors.{name}.")
+            for name, written in known.subcontractors.items()
         ),
         mail=known.mail,
         erasure=_parsed(config / "erasure.yaml", ErasureMethods, _mapping(config / "erasure.yaml")),
@@ -413,10 +433,16 @@ def _named(name: str, path: Path) -> dict[str, Any]:
 
 
 def _parties(path: Path, wanted: str) -> dict[str, Any]:
-    """parties.yaml with no other party than the wanted one."""
+    """parties.yaml with no other party than the wanted one and those that work for it."""
     content = _mapping(path)
     if isinstance(listed := content.get("parties"), dict):
         content["parties"] = {name: party for name, party in listed.items() if name == wanted}
+    if isinstance(below := content.get("subcontractors"), dict):
+        content["subcontractors"] = {
+            name: party
+            for name, party in below.items()
+            if not isinstance(party, dict) or party.get("contractor") == wanted
+        }
     return content
 
 

@@ -607,12 +607,18 @@ class AnswerRefused(Fact):
 
 
 class ReplyReceived(Fact):
-    """A contractor's message that passed the door: signed by an allowed key, well formed, for this cycle."""
+    """A message that passed the door: signed by an allowed key, well formed, for this cycle.
+
+    `party`: whose it is, by its id (empty: the contractor's, as every one was once). `file`: its name in the inbox.
+    """
 
     label_ja = "委託先からの届出の受理"
     message: str
     message_sha256: Digest
     signed_by: str
+    party: str = ""
+    file: FileName | Literal[""] = ""
+    package: PackageId | Literal[""] = ""
 
 
 class ReplyRefused(Fact):

@@ -23,8 +23,9 @@ from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
 from notice_cycle.exchange import door
-from notice_cycle.exchange.messages import M
-from notice_cycle.fiscal_year import FiscalYear
+from notice_cycle.exchange.door import Admitted
+from notice_cycle.exchange.messages import M, Message
+from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.gates import facts_of, gates_before, judged, require_open
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
@@ -180,19 +181,66 @@ class RunningCycle:
             )
         return encryption.package
 
+    @cached_property
+    def signers(self) -> dict[str, str]:
+        """Who may answer for this cycle: the party's id by the name it signs with; 乙, and 丙 with the ward's consent.
+
+        A consent at the opening or today: what a party was given it must still be able to account for later.
+        """
+        known = {self.configuration.party.signer: self.configuration.party.id}
+        if not self.configuration.subcontractors:
+            return known
+        register = read_register(self.ledger, self.settings.config_folder, clock.today())
+        days = {tokyo_date(self.history().entries[0].recorded_at), clock.today()}
+        notice, contractor = self.configuration.notice.id, self.configuration.party.id
+        return known | {
+            sub.signer: sub.id
+            for sub in self.configuration.subcontractors
+            if any(register.consent_for(contractor, sub.id, notice, day) for day in days)
+        }
+
     def received(self, kind: type[M]) -> tuple[M, str]:
         """The contractor's latest admitted message of a kind, from the inbox, with its digest."""
-        known = [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+        own = ("", self.configuration.party.id)
+        known = [fact for fact in self._receptions(kind) if fact.party in own]
         if not known:
             raise Refused(
                 f"{kind.label_ja}はまだ届いていません。", advice="待機のタスクから実行してください。"
             )
+        found = self._from_inbox(kind, known[-1])
+        return found.message, found.sha256
+
+    def all_received(self, kind: type[M]) -> list[Admitted[M]]:
+        """Every admitted message of a kind, by whichever party, oldest first, checked again from the inbox.
+
+        Of a kind that a party says once, its latest; what was refused afterwards is not among them.
+        """
+        latest: dict[object, ReplyReceived] = {}
+        for fact in self._receptions(kind):
+            party = fact.party or self.configuration.party.id
+            key = fact.message_sha256 if kind.several else party
+            latest.pop(key, None)
+            latest[key] = fact
+        refused = {fact.message_sha256 for fact in self.history().facts(ReplyRefused)}
+        folder = self.settings.inbox / self.id
+        return [
+            self._from_inbox(kind, fact)
+            for fact in latest.values()
+            if fact.message_sha256 not in refused or (folder / _inbox_name(kind, fact)).exists()
+        ]
+
+    def _receptions(self, kind: type[M]) -> list[ReplyReceived]:
+        return [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+
+    def _from_inbox(self, kind: type[M], fact: ReplyReceived) -> Admitted[M]:
         return door.received(
             self.settings.inbox,
             self.id,
             kind,
-            sha256_expected=known[-1].message_sha256,
-            signer=self.configuration.party.signer,
+            _inbox_name(kind, fact),
+            sha256_expected=fact.message_sha256,
+            signers=self.signers,
+            contractor=self.configuration.party.id,
             allowed=self.allowed_signers,
             at=clock.now(),
         )
@@ -204,7 +252,12 @@ class RunningCycle:
             yield
         except Refused as wrong:
             for kind, digest in messages:
-                kept_as = door.put_away(self.settings.inbox, self.id, kind)
+                names = [
+                    _inbox_name(kind, fact)
+                    for fact in self._receptions(kind)
+                    if fact.message_sha256 == digest
+                ]
+                kept_as = door.put_away(self.settings.inbox, self.id, names[-1])
                 self.note(
                     ReplyRefused(
                         message=kind.kind,
@@ -214,6 +267,10 @@ class RunningCycle:
                     )
                 )
             raise
+
+
+def _inbox_name(kind: type[Message], fact: ReplyReceived) -> str:
+    return fact.file or kind.file_name()
 
 
 def current_cycle() -> RunningCycle:

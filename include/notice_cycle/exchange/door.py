@@ -1,19 +1,33 @@
-"""The door through which a contractor's message enters the inbox: signature, form and dispatch are checked.
+"""The door through which a contractor's message enters the inbox: size, signature, form and dispatch are checked.
 
-Runs where the contractor's host can be reached and no key lies. What does not pass goes to quarantine, whole,
-with a reason; what passes is put into the cycle's inbox folder, whole, for the stage that waits for it.
+Runs where the contractor's host can be reached and no key lies. What does not pass goes to quarantine, whole
+(or its first mebibyte, when it is larger than any message), with a reason; what passes is put into the cycle's
+inbox folder, whole, for the stage that waits for it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Generic
 
 from notice_cycle.encryption.sshsig import AllowedSigners, verify
 from notice_cycle.errors import Altered, Refused
-from notice_cycle.exchange.messages import MESSAGE_NAMESPACE, M, Message
-from notice_cycle.values import sha256
+from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, MESSAGE_NAMESPACE, M
+from notice_cycle.values import Digest, sha256
 
 QUARANTINE = "quarantine"
 _CLOCK_TOLERANCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Admitted(Generic[M]):
+    """A message that passed the door: its digest, whose it is (the party's id) and under which name it was signed."""
+
+    message: M
+    sha256: Digest
+    party: str
+    signed_by: str
 
 
 def admit(
@@ -22,19 +36,31 @@ def admit(
     kind: type[M],
     *,
     cycle: str,
-    signer: str,
+    signers: Mapping[str, str],
+    contractor: str,
     allowed: AllowedSigners,
     at: datetime,
-) -> M:
+) -> Admitted[M]:
     """Checks who signed what for which dispatch, and that nothing is dated after `at`.
 
+    `signers`: who may, by the name they sign with, and which party that is; `contractor`: the id of 乙 among them.
     Raises Altered or Refused with a sentence for the ward.
     """
-    who = verify(content, signature, namespace=MESSAGE_NAMESPACE, allowed=allowed)
-    if who != signer:
+    if len(content) > MAX_MESSAGE_BYTES:
         raise Refused(
-            f"{kind.label_ja}に署名したのは、この発送回の委託先ではありません。",
-            advice="委託先に、登録した鍵で署名し直すよう依頼してください。",
+            f"{kind.label_ja}が大きすぎます（上限1MiB）。先頭だけを隔離しました。",
+            advice="委託先に、届出だけを置き直すよう依頼してください。",
+        )
+    signed_by = verify(content, signature, namespace=MESSAGE_NAMESPACE, allowed=allowed)
+    if (party := signers.get(signed_by)) is None:
+        raise Refused(
+            f"{kind.label_ja}に署名したのは、この発送回の委託先でも、承諾した再委託先でもありません。",
+            advice="委託先に、登録した鍵で署名し直すよう依頼してください。再委託先のものなら、登録簿の承諾とファイル名を確かめてください。",
+        )
+    if kind.contractor_only and party != contractor:
+        raise Refused(
+            f"{kind.label_ja}は、委託先（乙）だけが出せる届出です。",
+            advice="委託先に、自社の名義で出し直すよう依頼してください。",
         )
     message = kind.parse(content)
     if message.cycle != cycle:
@@ -47,15 +73,15 @@ def admit(
             f"{kind.label_ja}に未来の日時があります。",
             advice="委託先に、パソコンの時計を合わせ、実際の日時で作り直すよう依頼してください。",
         )
-    return message
+    return Admitted(message, sha256(content), party, signed_by)
 
 
-def store(inbox: Path, cycle: str, message: Message, content: bytes, signature: bytes) -> None:
-    """Puts an admitted message and its signature into the inbox, each whole or not at all."""
+def store(inbox: Path, cycle: str, name: str, content: bytes, signature: bytes) -> None:
+    """Puts an admitted message and its signature into the inbox under a name, each whole or not at all."""
     folder = inbox / cycle
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / f"{message.file_name()}.sig", signature)
-    _write(folder / message.file_name(), content)
+    _write(folder / f"{name}.sig", signature)
+    _write(folder / name, content)
 
 
 def quarantine(inbox: Path, cycle: str, name: str, content: bytes, signature: bytes) -> str:
@@ -73,9 +99,9 @@ def quarantine_name(name: str, content: bytes, signature: bytes) -> str:
     return f"{sha256(content + signature)[:16]}-{name}"
 
 
-def put_away(inbox: Path, cycle: str, kind: type[Message]) -> str:
-    """Moves an admitted message that a stage refused from the inbox to quarantine. Gives its name there."""
-    path = inbox / cycle / kind.file_name()
+def put_away(inbox: Path, cycle: str, name: str) -> str:
+    """Moves an admitted message that no longer counts from the inbox to quarantine. Gives its name there."""
+    path = inbox / cycle / name
     signature = path.with_name(path.name + ".sig")
     kept_as = quarantine(inbox, cycle, path.name, path.read_bytes(), signature.read_bytes())
     path.unlink()
@@ -87,14 +113,16 @@ def received(
     inbox: Path,
     cycle: str,
     kind: type[M],
+    name: str,
     *,
     sha256_expected: str,
-    signer: str,
+    signers: Mapping[str, str],
+    contractor: str,
     allowed: AllowedSigners,
     at: datetime,
-) -> tuple[M, str]:
-    """An admitted message, checked once more, with its digest. Raises Altered when the inbox was touched."""
-    path = inbox / cycle / kind.file_name()
+) -> Admitted[M]:
+    """An admitted message, checked once more. Raises Altered when the inbox was touched."""
+    path = inbox / cycle / name
     try:
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
     except FileNotFoundError:
@@ -106,8 +134,15 @@ def received(
             f"受信箱の{kind.label_ja}が、受理した時の内容と異なります。",
             advice="受信箱に触れた者がいないか確認し、待機のタスクから再実行してください。",
         )
-    return admit(content, signature, kind, cycle=cycle, signer=signer, allowed=allowed, at=at), sha256(
-        content
+    return admit(
+        content,
+        signature,
+        kind,
+        cycle=cycle,
+        signers=signers,
+        contractor=contractor,
+        allowed=allowed,
+        at=at,
     )
 
 

@@ -20,6 +20,8 @@ from notice_cycle.values import CycleId, Digest, FileName, Frozen, canonical
 MESSAGE_NAMESPACE = "notice-cycle-message"
 MAX_MESSAGE_BYTES = 1024 * 1024
 
+Form = Literal["json", "csv"]
+"""How a message is written down."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Yen = Annotated[int, Field(ge=0, le=10**12)]
@@ -32,6 +34,8 @@ class Message(Frozen):
     label_ja: ClassVar[str]
     several: ClassVar[bool] = False
     """Whether a package may have more than one of it: the second is `<kind>-2.json`."""
+    contractor_only: ClassVar[bool] = False
+    """Whether only 乙 may say it; everything else a consented 丙 may say as well."""
     format: Literal["notice-cycle-message/1"] = "notice-cycle-message/1"
     message: str
     cycle: CycleId
@@ -46,9 +50,11 @@ class Message(Frozen):
         return list(_moments(self))
 
     @classmethod
-    def file_name(cls) -> str:
-        """`<kind>.json`."""
-        return f"{cls.kind}.json"
+    def file_name(cls, *, signer: str = "", number: int = 1, form: Form = "json") -> str:
+        """`<kind>.json`; a subcontractor's `<signer>.<kind>.json`, the second of several `<kind>-2.json`."""
+        whose = f"{signer}." if signer else ""
+        which = f"-{number}" if number > 1 else ""
+        return f"{whose}{cls.kind}{which}.{form}"
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -78,6 +84,7 @@ class Receipt(Message):
 
     kind = "receipt"
     label_ja = "受領通知（第1段階）"
+    contractor_only = True
     message: Literal["receipt"] = "receipt"
     files: dict[FileName, Digest]
     received_at: AwareDatetime
@@ -89,6 +96,7 @@ class ContentReceipt(Message):
 
     kind = "content-receipt"
     label_ja = "受領通知（第2段階）"
+    contractor_only = True
     message: Literal["content-receipt"] = "content-receipt"
     print_file_sha256: Digest
     quantities: Quantities
@@ -131,6 +139,7 @@ class DeliveryReport(Message):
 
     kind = "delivery-report"
     label_ja = "納品報告"
+    contractor_only = True
     message: Literal["delivery-report"] = "delivery-report"
     lots: tuple[Lot, ...] = Field(min_length=1, max_length=1_000)
     sheets_spoiled: Count
@@ -194,6 +203,7 @@ class Rejection(Message):
 
     kind = "rejection"
     label_ja = "受領の否認"
+    contractor_only = True
     message: Literal["rejection"] = "rejection"
     level: Literal[1, 2]
     reason_code: Literal[
@@ -283,6 +293,7 @@ class PulloutConfirmation(Message):
 
     kind = "pullout-confirmation"
     label_ja = "引抜き・差替えの確認"
+    contractor_only = True
     several = True
     message: Literal["pullout-confirmation"] = "pullout-confirmation"
     request_number: Text

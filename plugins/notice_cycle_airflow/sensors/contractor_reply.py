@@ -135,12 +135,13 @@ class ContractorReplySensor(BaseSensorOperator):
         digest = sha256(content)
         inbox, party = cycle.settings.inbox, cycle.configuration.party
         try:
-            message = door.admit(
+            admitted = door.admit(
                 content,
                 signature,
                 kind,
                 cycle=cycle.id,
-                signer=party.signer,
+                signers=cycle.signers,
+                contractor=party.id,
                 allowed=cycle.allowed_signers,
                 at=clock.now(),
             )
@@ -156,9 +157,18 @@ class ContractorReplySensor(BaseSensorOperator):
             facts = {"cycle": cycle.id, "message": kind.label_ja, "reason": str(wrong)}
             WardMail("reply_refused", "operator", facts)(context)
             return False
-        door.store(inbox, cycle.id, message, content, signature)
+        door.store(inbox, cycle.id, kind.file_name(), content, signature)
         earlier = [fact.message_sha256 for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
         if earlier[-1:] != [digest]:
-            cycle.note(ReplyReceived(message=kind.kind, message_sha256=digest, signed_by=party.signer))
+            cycle.note(
+                ReplyReceived(
+                    message=kind.kind,
+                    message_sha256=digest,
+                    signed_by=admitted.signed_by,
+                    party=admitted.party,
+                    file=kind.file_name(),
+                    package=history.latest(EncryptionRecord).package,
+                )
+            )
             self.log.info("%sを受け付けました。", kind.label_ja)
         return True
