@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from notice_cycle import clock
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
+from notice_cycle.copies import told_facts
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
 from notice_cycle.exchange import door
@@ -49,7 +50,7 @@ from notice_cycle.records import (
     Route,
     ValidationRecord,
 )
-from notice_cycle.register import GatesJudged, read_exceptions, read_register
+from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
 from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
@@ -139,6 +140,10 @@ class RunningCycle:
         """Enters a fact beside the chain."""
         self.ledger.note(self.id, fact, by or self.actor)
 
+    def register(self) -> Register:
+        """The register as known today."""
+        return read_register(self.ledger, self.settings.config_folder, clock.today())
+
     def judge_gates(self, stage: str, route: Route) -> None:
         """Judges the gates before a stage, keeps the judgement once, raises Refused when one is closed."""
         today, history, config = clock.today(), self.history(), self.settings.config_folder
@@ -156,7 +161,11 @@ class RunningCycle:
             route=route,
             today=today,
             calendar=BusinessCalendar.from_file(config / "calendar.yaml"),
-            further={"open_erasures": carried, "sending_host": self.settings.host_name},
+            further={
+                "open_erasures": carried,
+                "sending_host": self.settings.host_name,
+                **told_facts(history, beyond=self.packages_beyond()),
+            },
         )
         gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
         fact = judged(stage, gates, register, today=today)
@@ -350,6 +359,11 @@ def opening_request() -> OpeningRequest:
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
     )
+
+
+def the_context() -> Any:
+    """The running task's context, for a mail that it sends."""
+    return get_current_context()
 
 
 def this_task() -> System:

@@ -353,15 +353,18 @@ _READERS["passphrase_return"] = _came_back(lambda copy: copy.what == NOTICE)
 def _declared(book: _Book, entry: Entry, fact: CopiesDeclared) -> None:
     for told in fact.copies:
         known = book.find(fact.party, told.carrier, told.place, told.file_sha256)
-        if known is None or (not book.copies[known].is_open and book.copies[known].place != told.place):
-            book.add(
-                Copy(
-                    party=fact.party, what=_PURPOSES_JA[told.purpose], carrier=told.carrier, place=told.place,
-                    since=told.made_at, evidence=entry.seq, sha256=told.file_sha256,
-                )
-            )  # fmt: skip
-        elif book.copies[known].place == "":
-            book.copies[known] = replace(book.copies[known], place=told.place)
+        found = book.copies[known] if known is not None else None
+        if known is not None and found and found.place == told.place:
+            continue
+        if known is not None and found and found.is_open and told.purpose == "work":
+            book.copies[known] = replace(found, place=found.place or told.place)
+            continue
+        book.add(
+            Copy(
+                party=fact.party, what=_PURPOSES_JA[told.purpose], carrier=told.carrier, place=told.place,
+                since=told.made_at, evidence=entry.seq, sha256=told.file_sha256,
+            )
+        )  # fmt: skip
 
 
 _PURPOSES_JA = {"work": "作業用の控え", "backup": "予備の控え", "cache": "作業中に生じた控え"}
@@ -370,6 +373,13 @@ _PURPOSES_JA = {"work": "作業用の控え", "backup": "予備の控え", "cach
 @_reads(CopyTransferred)
 def _transferred(book: _Book, entry: Entry, fact: CopyTransferred) -> None:
     is_paper = fact.carrier == "紙"
+    for number, copy in enumerate(book.copies):
+        is_it = (copy.party, copy.carrier, copy.sha256) == (fact.to, fact.carrier, fact.file_sha256)
+        if is_it and not copy.declared and not is_paper:  # its erasure came before its transfer record
+            book.copies[number] = replace(
+                copy, what="移送された印字データ", declared=True, since=fact.handed_at
+            )
+            return
     book.add(
         Copy(
             party=fact.to, what=PRINTED if is_paper else "移送された印字データ", carrier=fact.carrier, place="",

@@ -7,7 +7,7 @@ handed on unencrypted, a destruction before anything was printed.
 from collections.abc import Iterable
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed
+from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed, ToldBy
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import CopyDeclaration, DestructionCertificate, Message, TransferRecord
 from notice_cycle.ledger.history import CycleHistory
@@ -56,6 +56,16 @@ def judge_reply(
             )
         case _:
             raise TypeError(f"{message.kind} is not judged here")
+
+
+def keeps(history: CycleHistory) -> set[str]:
+    """The digests of the messages that facts keep."""
+    kept: list[ToldBy] = [
+        *history.facts(CopiesDeclared),
+        *history.facts(CopyTransferred),
+        *history.facts(PapersDestroyed),
+    ]
+    return {one.message_sha256 for one in kept}
 
 
 def _transfer(

@@ -72,8 +72,9 @@ class DeliveryConfirmation(Form):
 
 
 def _lots(delivery: DeliveryRecord) -> str:
-    shown = [f"{plain(lot.lot)} {lot.envelopes:,}封" for lot in delivery.deliveries[:_LOTS_SHOWN]]
-    return f"{delivery.lots:,}（{'、'.join(shown)}{'…' if delivery.lots > _LOTS_SHOWN else ''}）"
+    """Number and names, without the envelopes: those the ward counts itself."""
+    shown = "、".join(plain(lot.lot) for lot in delivery.deliveries[:_LOTS_SHOWN])
+    return f"{delivery.lots:,}（{shown}{'…' if delivery.lots > _LOTS_SHOWN else ''}）"
 
 
 _LOTS_SHOWN = 20

@@ -13,8 +13,8 @@ from notice_cycle.copies import Erased, copies_of
 from notice_cycle.copies.told import had_files
 from notice_cycle.erasure.methods import METHODS_JA
 from notice_cycle.errors import Refused
+from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import ErasedCopy, ErasureCertificate, ErasureReport
-from notice_cycle.forms import plain
 from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -45,6 +45,30 @@ class Proof:
 def parties_that_erase(history: CycleHistory) -> list[str]:
     """Who has to hand in a report: 乙, and each 丙 that was given a file."""
     return [_configuration(history).party.id, *had_files(history)]
+
+
+def proofs_of(
+    history: CycleHistory,
+    reports: Sequence[Admitted[ErasureReport]],
+    certificates: Sequence[Admitted[ErasureCertificate]],
+    name_of: Callable[[str], str] = str,
+) -> list[Proof]:
+    """Report and certificate of each party, side by side. Raises Refused naming whose is not there yet."""
+    by_party = {one.party: one for one in certificates}
+    proofs = [
+        Proof(
+            party=report.party,
+            signed_by=report.signed_by,
+            report=report.message,
+            report_sha256=report.sha256,
+            certificate=by_party[report.party].message,
+            certificate_sha256=by_party[report.party].sha256,
+        )
+        for report in reports
+        if report.party in by_party
+    ]
+    require_all(history, [proof.party for proof in proofs], name_of)
+    return proofs
 
 
 def require_all(history: CycleHistory, handed_in: Sequence[str], name_of: Callable[[str], str]) -> None:
@@ -131,7 +155,7 @@ def _missing(
     for copy in copies_of(history, beyond=beyond, erased=told):
         is_reported_here = copy.party == proof.party and copy.carrier not in {"DVD", "紙"}
         if is_reported_here and copy.is_open and copy.sha256 in reported:
-            where = f"{copy.carrier}（{plain(copy.place) or '場所の届出なし'}）"
+            where = f"{copy.carrier}（{copy.place or '場所の届出なし'}）"
             yield f"消去報告書に、{where}にある{copy.what}の消去がありません。"
         elif is_reported_here and copy.is_open and proof.party != contractor:
             yield f"消去報告書に、{copy.what}の消去がありません。"

@@ -44,7 +44,7 @@ __all__ = [
     "require_open",
 ]
 
-JUDGED_STAGES = frozenset({"handover"})
+JUDGED_STAGES = frozenset({"handover", "closing"})
 """The stages whose tasks judge their gates today; a test compares it with dags/stages."""
 
 HEAD_OF_SECTION = "課長"
