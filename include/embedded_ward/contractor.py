@@ -58,6 +58,7 @@ SPOILED_SHEETS = 3
 _CLERK, _MANAGER = "見本 一郎（架空印刷・情報処理課）", "見本 二葉（架空印刷・情報管理責任者）"
 _PASSPHRASE_LINE = re.compile(r"[0-9A-Z]{6}(?:-[0-9A-Z]{6}){4}")
 _ERASED = "erased-copies.json"
+_PLACE = "区役所 本庁舎 文書集配室"
 _OVERWRITTEN = "0で1回上書きのうえ削除"
 _BLOCK = 1024 * 1024
 
@@ -302,7 +303,7 @@ class PackageWork:
         await self._answer(
             DeliveryReport,
             lambda: answers.delivery_report(
-                signed, self._before(PrintLog), lots(signed), by=_CLERK, at=clock.now()
+                signed, self._before(PrintLog), lots(signed), place=_PLACE, by=_CLERK, at=clock.now()
             ),
         )
         return True
@@ -384,13 +385,17 @@ class PackageWork:
         for place, digest, tool, erase in held:
             if any(copy.place == place for copy in copies):
                 continue
+            started_at = clock.now()
             await erase()
             copies.append(
                 ErasedCopy(
                     place=place,
+                    carrier="サーバー" if place.startswith("SFTPサーバー") else "パソコン",
                     file_sha256=digest,
                     method="clear",
                     tool=tool,
+                    serial_number="SFTP-1" if place.startswith("SFTPサーバー") else "PRINT-PC-1",
+                    started_at=started_at,
                     erased_at=clock.now(),
                     operator=_CLERK,
                     witness=_MANAGER,

@@ -290,6 +290,7 @@ def test_the_kit_takes_every_command_line_of_the_document() -> None:
         "delivery_report",
         "erasure_report",
         "erasure_certificate",
+        "write",
         "show_template",
     }
 
@@ -341,7 +342,8 @@ def test_the_stock_commands_for_checking_and_signing_do_it(
         signature,
         MESSAGES["receipt"],
         cycle=cycle,
-        signer="example_print",
+        signers={"example_print": "example_print"},
+        contractor="example_print",
         allowed=package.contractors,
         at=clock.now(),
     )

@@ -41,7 +41,7 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person, sha256
+from notice_cycle.values import Person
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 20
@@ -130,10 +130,17 @@ class Stage:
         eventually(path.exists)
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(
-            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        found = admit(
+            content,
+            signature,
+            kind,
+            cycle=CYCLE,
+            signers={CONTRACTOR: CONTRACTOR},
+            contractor=CONTRACTOR,
+            allowed=allowed,
+            at=clock.now(),
         )
-        return message, sha256(content)
+        return found.message, found.sha256
 
     def stop(self, process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
         process.send_signal(how)

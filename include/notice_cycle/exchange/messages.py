@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, ValidationError
 
 from notice_cycle.errors import Refused
 from notice_cycle.records import Quantities
@@ -19,12 +19,26 @@ from notice_cycle.values import CycleId, Digest, FileName, Frozen, canonical
 
 MESSAGE_NAMESPACE = "notice-cycle-message"
 MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_ENCLOSURE_BYTES = 100 * 1024 * 1024
 
 Form = Literal["json", "csv"]
 """How a message is written down."""
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# A spreadsheet takes what begins so for a formula, in full width too; what officers open in one must not begin so.
+_NO_FORMULA = r"[^=+\-@＝＋－＠\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=f"^{_NO_FORMULA}$")]
+Remark = Annotated[str, StringConstraints(max_length=200, pattern=f"^({_NO_FORMULA})?$")]
+"""A text that may be empty."""
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Yen = Annotated[int, Field(ge=0, le=10**12)]
+
+
+def _countable(quantities: Quantities) -> Quantities:
+    if not all(0 <= count <= _MOST for count in quantities.model_dump().values()):
+        raise ValueError("a quantity beyond reason")
+    return quantities
+
+
+_MOST = 100_000_000
 
 
 class Message(Frozen):
@@ -99,7 +113,7 @@ class ContentReceipt(Message):
     contractor_only = True
     message: Literal["content-receipt"] = "content-receipt"
     print_file_sha256: Digest
-    quantities: Quantities
+    quantities: Annotated[Quantities, AfterValidator(_countable)]
     totals_yen: dict[Text, Yen]
     unreadable_characters: Count
     opened_at: AwareDatetime
@@ -115,7 +129,7 @@ class PrintLogLine(Frozen):
     printer: Text
     sheets: Count
     purpose: Literal["planned", "spoilage", "test", "reprint"]
-    reason: str = ""
+    reason: Remark = ""
 
 
 class PrintLog(Message):
@@ -218,7 +232,7 @@ class Rejection(Message):
         "wrong_layout",
         "not_contracted",
     ]
-    note: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    note: Remark = ""
     rejected_at: AwareDatetime
     rejected_by: Text
 
@@ -376,7 +390,7 @@ class Enclosure(Message):
     message: Literal["enclosure"] = "enclosure"
     file: FileName
     file_sha256: Digest
-    size_bytes: Annotated[int, Field(ge=1, le=2 * 1024**3)]
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_ENCLOSURE_BYTES)]
     purpose: Literal["pullout_not_found", "unreadable_characters", "misprint", "other"]
     sent_at: AwareDatetime
     sent_by: Text
