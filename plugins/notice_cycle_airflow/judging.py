@@ -46,7 +46,9 @@ def _all_judged(cycle: RunningCycle, kind: str) -> bool:
     """Told by the ledger alone: at the end of a cycle the inbox is gone."""
     history = cycle.history()
     settled = keeps(history) | {fact.message_sha256 for fact in history.facts(ReplyRefused)}
-    return all(fact.message_sha256 in settled for fact in history.facts(ReplyReceived) if fact.message == kind)
+    return all(
+        fact.message_sha256 in settled for fact in history.facts(ReplyReceived) if fact.message == kind
+    )
 
 
 def _tell_violations(cycle: RunningCycle, context: Any) -> None:
