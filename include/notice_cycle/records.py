@@ -631,6 +631,89 @@ class ReplyRefused(Fact):
     quarantined_as: str
 
 
+class ReplyRepeated(Fact):
+    """The same message once more, under another name or for another package: known, and nothing to do."""
+
+    label_ja = "同じ届出の再着"
+    message: str
+    message_sha256: Digest
+    party: str
+    file: FileName
+    package: PackageId
+
+
+class ReplyConflict(Fact):
+    """A second message of a kind that a party says once, different from the first: the cycle stops, a person decides."""
+
+    label_ja = "異なる二通の届出"
+    message: str
+    party: str
+    package: PackageId
+    first_sha256: Digest
+    second_sha256: Digest
+    quarantined_as: str
+
+
+class ConflictDecided(Fact):
+    """Which of two different messages holds, decided by a person; the other is never taken."""
+
+    label_ja = "異なる届出についての判断"
+    message: str
+    party: str
+    held_sha256: Digest
+    dropped_sha256: Digest
+    reason_code: str
+    decided_by: Person
+
+
+class PaperReply(Fact):
+    """A message that came on paper was transcribed: only the file with this digest comes in without a signature."""
+
+    label_ja = "書面の届出の転記"
+    message: str
+    message_sha256: Digest
+    party: str
+    document_number: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class IncidentTold(Fact):
+    """A party told the ward of an incident, as it classified it; what it wrote stays in the inbox."""
+
+    label_ja = "事故の通知の着信"
+    message_sha256: Digest
+    party: str
+    what: Literal["accident", "likelihood", "breach"]
+    category: str
+    persons_at_most: int
+    party_knew_at: datetime
+    received_at: datetime
+
+
+class EnclosureKept(Fact):
+    """A file with personal data came, encrypted, and is kept as it came."""
+
+    label_ja = "添付ファイルの受領"
+    announced_in_sha256: Digest
+    party: str
+    encrypted_file: StoredFile
+    container: Literal["age", "zip-aes256"]
+    kept_as: str
+
+
+class EnclosurePassphraseReceived(Fact):
+    """The passphrase of an enclosure came, on an occasion of its own; what it is, is nowhere."""
+
+    label_ja = "添付ファイルのパスワードの受領"
+    encrypted_file_sha256: Digest
+    means: Literal["手渡し", "簡易書留", "口頭"]
+    giver: str
+    received_on: str
+    entered_by: Person
+    entered_at: datetime
+
+
 class PackageBeyond(Frozen):
     """A package that was found in the outbox and that no record knows: it may lie with the contractor."""
 

@@ -102,6 +102,11 @@ class Settings:
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
 
     @cached_property
+    def reply_watch_minutes(self) -> int:
+        """How often 届出の受信 looks for what no task waits for: a divisor of 60."""
+        return int(self._environment.get(PREFIX + "REPLY_WATCH_MINUTES", "10"))
+
+    @cached_property
     def retry_seconds(self) -> int:
         """How long a task waits before it tries again after "cannot look"."""
         return int(self._environment.get(PREFIX + "RETRY_SECONDS", "300"))

@@ -25,7 +25,7 @@ from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
-from notice_cycle.exchange.messages import M, Message
+from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.gates import facts_of, gates_before, judged, require_open
 from notice_cycle.handover.lgwan import check_outbox
@@ -52,6 +52,7 @@ from notice_cycle.records import (
 )
 from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
 from notice_cycle.register.reminders import find_open_erasures
+from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
 from notice_cycle.stage import predecessor_of
@@ -106,6 +107,7 @@ class RunningCycle:
         """
         with self.ledger.locked(self.id, record.kind()):
             history = self.history()
+            refuse_open_conflicts(history)
             if standing := history.entry_of(record):
                 _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
                 return standing.digest
@@ -235,7 +237,7 @@ class RunningCycle:
         return [
             self._from_inbox(kind, fact)
             for fact in latest.values()
-            if fact.message_sha256 not in refused or (folder / _inbox_name(kind, fact)).exists()
+            if fact.message_sha256 not in refused or (folder / inbox_name(kind, fact)).exists()
         ]
 
     def _receptions(self, kind: type[M]) -> list[ReplyReceived]:
@@ -246,12 +248,13 @@ class RunningCycle:
             self.settings.inbox,
             self.id,
             kind,
-            _inbox_name(kind, fact),
+            inbox_name(kind, fact),
             sha256_expected=fact.message_sha256,
             signers=self.signers,
             contractor=self.configuration.party.id,
             allowed=self.allowed_signers,
             at=clock.now(),
+            on_paper=paper_of(self.history(), kind.kind, fact.message_sha256),
         )
 
     @contextmanager
@@ -262,9 +265,7 @@ class RunningCycle:
         except Refused as wrong:
             for kind, digest in messages:
                 names = [
-                    _inbox_name(kind, fact)
-                    for fact in self._receptions(kind)
-                    if fact.message_sha256 == digest
+                    inbox_name(kind, fact) for fact in self._receptions(kind) if fact.message_sha256 == digest
                 ]
                 kept_as = door.put_away(self.settings.inbox, self.id, names[-1])
                 self.note(
@@ -276,10 +277,6 @@ class RunningCycle:
                     )
                 )
             raise
-
-
-def _inbox_name(kind: type[Message], fact: ReplyReceived) -> str:
-    return fact.file or kind.file_name()
 
 
 def current_cycle() -> RunningCycle:

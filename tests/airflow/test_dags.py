@@ -23,7 +23,18 @@ ROUTES = (
     ["handover.prepare_upload", "handover.confirm_upload"],
     ["handover.withdraw_copies", "handover.make_discs", "handover.confirm_discs"],
 )
-OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch")
+OPERATING = (
+    "cycle_decision",
+    "ledger_restored",
+    "ledger_audit",
+    "deadline_watch",
+    "reply_watch",
+    "reply_conflict",
+    "reply_on_paper",
+    "enclosure_passphrase",
+)
+# They look into the folders where answers come, which only this queue's workers can.
+OVER_LGWAN = {"reply_watch", "reply_on_paper"}
 
 REGISTER = ("gate_exception", *(f"register_{kind}" for kind in KINDS))
 
@@ -81,15 +92,18 @@ def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) 
     assert (dag["tags"], dag["max_active_runs"], dag["catchup"]) == (["運用"], 1, False)
     assert dag["starts_paused"] is False  # a paused one would accept a request and never run it
     (task,) = dag["tasks"]
-    assert (task["queue"], task["tells"], task["name"].isascii()) == ("default", True, False)
+    queue = "lgwan" if dag_id in OVER_LGWAN else "default"
+    assert (task["queue"], task["tells"], task["name"].isascii()) == (queue, True, False)
 
 
-def test_the_ledger_is_audited_every_morning_and_nothing_else_starts_by_itself() -> None:
+def test_the_audit_and_the_two_watches_start_by_themselves_and_nothing_else_does() -> None:
     dags = loaded()["dags"]
     assert dags["deadline_watch"]["cron"] == ["0 9,13,15 * * *", "Asia/Tokyo", "0:00:00"]
     # The zero: seen for the first time shortly after six, it waits for the next morning; there may be no ledger yet.
     assert dags["ledger_audit"]["cron"] == ["0 6 * * *", "Asia/Tokyo", "0:00:00"]
-    assert {dags[dag_id]["schedule"] for dag_id in OPERATING[:2]} == {"NullTimetable"}
+    assert dags["reply_watch"]["cron"][:2] == ["*/10 * * * *", "Asia/Tokyo"]
+    scheduled = {"ledger_audit", "deadline_watch", "reply_watch"}
+    assert {dags[dag_id]["schedule"] for dag_id in OPERATING if dag_id not in scheduled} == {"NullTimetable"}
 
 
 def test_the_tasks_are_the_ones_that_open_runs_know() -> None:

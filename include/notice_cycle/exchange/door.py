@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Generic
+from typing import Generic, Protocol
 
 from notice_cycle.encryption.sshsig import AllowedSigners, verify
 from notice_cycle.errors import Altered, Refused
-from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, MESSAGE_NAMESPACE, M
+from notice_cycle.exchange import csv_form
+from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, MESSAGE_NAMESPACE, Form, M
 from notice_cycle.values import Digest, sha256
 
 QUARANTINE = "quarantine"
@@ -30,6 +31,22 @@ class Admitted(Generic[M]):
     signed_by: str
 
 
+class Paper(Protocol):
+    """A message on paper that an officer transcribed (records.PaperReply)."""
+
+    @property
+    def message_sha256(self) -> str:
+        """The digest of the transcription."""
+
+    @property
+    def party(self) -> str:
+        """Whose paper it is, by its id."""
+
+    @property
+    def document_number(self) -> str:
+        """Under which number the paper is filed."""
+
+
 def admit(
     content: bytes,
     signature: bytes,
@@ -40,10 +57,13 @@ def admit(
     contractor: str,
     allowed: AllowedSigners,
     at: datetime,
+    form: Form = "json",
+    on_paper: Paper | None = None,
 ) -> Admitted[M]:
     """Checks who signed what for which dispatch, and that nothing is dated after `at`.
 
     `signers`: who may, by the name they sign with, and which party that is; `contractor`: the id of 乙 among them.
+    `on_paper`: an officer has entered that exactly these bytes were transcribed from a party's paper; no signature.
     Raises Altered or Refused with a sentence for the ward.
     """
     if len(content) > MAX_MESSAGE_BYTES:
@@ -51,8 +71,12 @@ def admit(
             f"{kind.label_ja}が大きすぎます（上限1MiB）。先頭だけを隔離しました。",
             advice="委託先に、届出だけを置き直すよう依頼してください。",
         )
-    signed_by = verify(content, signature, namespace=MESSAGE_NAMESPACE, allowed=allowed)
-    if (party := signers.get(signed_by)) is None:
+    if on_paper:
+        signed_by, party = f"書面 {on_paper.document_number}", _of_paper(on_paper, content, signers)
+    else:
+        signed_by = verify(content, signature, namespace=MESSAGE_NAMESPACE, allowed=allowed)
+        party = signers.get(signed_by)
+    if party is None:
         raise Refused(
             f"{kind.label_ja}に署名したのは、この発送回の委託先でも、承諾した再委託先でもありません。",
             advice="委託先に、登録した鍵で署名し直すよう依頼してください。再委託先のものなら、登録簿の承諾とファイル名を確かめてください。",
@@ -62,7 +86,7 @@ def admit(
             f"{kind.label_ja}は、委託先（乙）だけが出せる届出です。",
             advice="委託先に、自社の名義で出し直すよう依頼してください。",
         )
-    message = kind.parse(content)
+    message = csv_form.parse(kind, content) if form == "csv" else kind.parse(content)
     if message.cycle != cycle:
         raise Refused(
             f"{kind.label_ja}は別の発送回（{message.cycle}）のものです。",
@@ -74,6 +98,20 @@ def admit(
             advice="委託先に、パソコンの時計を合わせ、実際の日時で作り直すよう依頼してください。",
         )
     return Admitted(message, sha256(content), party, signed_by)
+
+
+def _of_paper(paper: Paper, content: bytes, signers: Mapping[str, str]) -> str | None:
+    if sha256(content) != paper.message_sha256:
+        raise Altered(
+            "書面から転記した届出が、登録した時の内容と異なります。",
+            advice="転記したファイルを確かめ、書式「書面の届出」で登録し直してください。",
+        )
+    return paper.party if paper.party in signers.values() else None
+
+
+def form_of(name: str) -> Form:
+    """How a file says that it is written down."""
+    return "csv" if name.endswith(".csv") else "json"
 
 
 def store(inbox: Path, cycle: str, name: str, content: bytes, signature: bytes) -> None:
@@ -120,6 +158,7 @@ def received(
     contractor: str,
     allowed: AllowedSigners,
     at: datetime,
+    on_paper: Paper | None = None,
 ) -> Admitted[M]:
     """An admitted message, checked once more. Raises Altered when the inbox was touched."""
     path = inbox / cycle / name
@@ -143,6 +182,8 @@ def received(
         contractor=contractor,
         allowed=allowed,
         at=at,
+        form=form_of(name),
+        on_paper=on_paper,
     )
 
 

@@ -23,11 +23,13 @@ SMTP_CONNECTION = "smtp_default"
 
 
 class WardMail(BaseNotifier):
-    """Sends `template` to a role of the DAG's section; as an `on_failure_callback` it tells of a failed task."""
+    """Sends `template` to a role of the DAG's section (or the one named); as an `on_failure_callback` it tells of a failed task."""
 
-    def __init__(self, template: str, to: str = "operator", facts: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, template: str, to: str = "operator", facts: dict[str, str] | None = None, section: str = ""
+    ) -> None:
         super().__init__()
-        self.template, self.to, self.facts = template, to, facts or {}
+        self.template, self.to, self.facts, self.section = template, to, facts or {}, section
 
     def notify(self, context: Any) -> None:
         """Sends the mail for the task in `context`."""
@@ -35,7 +37,7 @@ class WardMail(BaseNotifier):
             settings = Settings()
             people = People.load(settings.config_folder)
             facts = {**_facts(context, settings.base_url), **self.facts}
-            section = str(getattr(context.get("task"), "owner", ""))
+            section = self.section or str(getattr(context.get("task"), "owner", ""))
             mail = Post.of(settings, people).mail(
                 self.template,
                 people.address(cast(Role, self.to), section=section),
