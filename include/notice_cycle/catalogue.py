@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.composition.rules import GaijiTable, Layout, PostalRules, Slips, made_items
 from notice_cycle.encryption.formats import PackageTerms
+from notice_cycle.erasure.methods import ErasureMethods
 from notice_cycle.errors import NotConfigured, NoticeCycleError
 from notice_cycle.premiums import FIRST_MONTH_OF_FISCAL_YEAR, PremiumTable, load_premiums
 from notice_cycle.records import Route
@@ -182,7 +183,11 @@ class Suite(Frozen):
 
 
 class Party(Frozen):
-    """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data."""
+    """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data.
+
+    `print_reasons`: which print jobs need a reason (R44): what goes beyond the plan (`per_item`), or every job of two
+    sheets and more (`literal`).
+    """
 
     id: str
     name_ja: str
@@ -193,6 +198,7 @@ class Party(Frozen):
     signer: str
     mail: str
     package: PackageTerms
+    print_reasons: Literal["per_item", "literal"] = "per_item"
 
 
 class Subcontractor(Frozen):
@@ -261,6 +267,7 @@ class Configuration(Frozen):
     party: Party
     subcontractors: tuple[Subcontractor, ...] = ()
     mail: MailAddresses
+    erasure: ErasureMethods = ErasureMethods()
 
     def heading_of(self, item: str) -> str:
         """Under which heading the print file has an item; `resolve` sees to it that subject and totals have one."""
@@ -331,6 +338,7 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
             for name, written in known.subcontractors.items()
         ),
         mail=known.mail,
+        erasure=_parsed(config / "erasure.yaml", ErasureMethods, _mapping(config / "erasure.yaml")),
     )
 
 

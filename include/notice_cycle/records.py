@@ -101,6 +101,43 @@ class PostalLot(Frozen):
     envelopes: int
 
 
+class LotDelivered(Frozen):
+    """A lot as it was delivered."""
+
+    lot: str
+    envelopes: int
+
+
+class CopyErased(Frozen):
+    """One erased copy as a party reported it: where, on what, how (NIST SP 800-88), from when to when, by whom."""
+
+    place: str
+    carrier: Literal["パソコン", "サーバー", "DVD", "紙", "その他"]
+    file_sha256: Digest
+    method: Literal["clear", "purge", "destroy"]
+    tool: str
+    serial_number: str
+    started_at: datetime
+    erased_at: datetime
+    operator: str
+    witness: str
+
+
+class PartyErasure(Frozen):
+    """The proof of one party, 乙 or 丙: its report, copy by copy, and its certificate."""
+
+    party: str
+    signed_by: str
+    report_sha256: Digest
+    certificate_sha256: Digest
+    certificate_number: str
+    addressed_to: tuple[Literal["甲", "乙"], ...]
+    certified_at: datetime
+    responsible_person: str
+    backups: str
+    copies: tuple[CopyErased, ...]
+
+
 def _keyed(yen: int, key: bytes) -> str:
     return hmac.new(key, str(yen).encode(), hashlib.sha256).hexdigest()
 
@@ -383,7 +420,10 @@ class StagingWipeRecord(Record):
 
 
 class DeliveryRecord(Record):
-    """納品報告・印刷ログ: what was printed and delivered, equal to what was planned."""
+    """納品報告・印刷ログ: what was printed and delivered, equal to what was planned.
+
+    `reasons`: by which mode a reason was asked for; `computers`: where was printed from; `deliveries`: lot by lot.
+    """
 
     label_ja = "納品の照合"
     print_log_sha256: Digest
@@ -394,6 +434,13 @@ class DeliveryRecord(Record):
     envelopes_delivered: int
     lots: int
     delivered_at: datetime
+    sheets_test: int = 0
+    reasons: Literal["per_item", "literal"] = "per_item"
+    computers: tuple[str, ...] = ()
+    place: str = ""
+    delivering_party: Literal["乙", "丙"] = "乙"
+    delivered_by: str = ""
+    deliveries: tuple[LotDelivered, ...] = ()
 
 
 class DeliveryConfirmationRecord(Record):
@@ -409,10 +456,14 @@ class DeliveryConfirmationRecord(Record):
     deliverer: str
     entered_by: Person
     entered_at: datetime
+    delivering_party: Literal["乙", "丙"] = "乙"
 
 
 class ErasureRecord(Record):
-    """消去報告・消去証明: what the contractor says it has erased, copy by copy."""
+    """消去報告・消去証明: what the contractor and its subcontractors say they have erased, copy by copy.
+
+    The first five fields are the contractor's; `parties` holds the whole proof, one a party.
+    """
 
     label_ja = "消去報告の照合"
     report_sha256: Digest
@@ -422,10 +473,14 @@ class ErasureRecord(Record):
     copies_erased: int
     notices: int
     erased_at: datetime
+    parties: tuple[PartyErasure, ...] = ()
 
 
 class ErasureConfirmationRecord(Record):
-    """消去確認: the ward itself confirmed the erasure (別紙1 第15項)."""
+    """消去確認: the ward itself confirmed the erasure (別紙1 第15項).
+
+    `subcontractor_confirmed_by`: who of 乙 confirmed the erasure of 丙, and when (別紙2 第13項); empty without 丙.
+    """
 
     label_ja = "消去確認"
     method: Literal["立入り", "ビデオ通話", "写真", "書面"]
@@ -433,6 +488,8 @@ class ErasureConfirmationRecord(Record):
     note_number: str
     entered_by: Person
     entered_at: datetime
+    subcontractor_confirmed_by: str = ""
+    subcontractor_confirmed_on: str = ""
 
 
 class DestructionRecord(Record):

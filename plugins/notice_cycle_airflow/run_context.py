@@ -26,6 +26,7 @@ from psycopg.conninfo import make_conninfo
 from notice_cycle import clock
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
+from notice_cycle.copies import told_facts
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.exchange import door
@@ -55,7 +56,7 @@ from notice_cycle.records import (
     Route,
     ValidationRecord,
 )
-from notice_cycle.register import GatesJudged, read_exceptions, read_register
+from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
 from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
@@ -148,6 +149,10 @@ class RunningCycle:
         """Enters a fact beside the chain."""
         self.ledger.note(self.id, fact, by or self.actor)
 
+    def register(self) -> Register:
+        """The register as known today."""
+        return read_register(self.ledger, self.settings.config_folder, clock.today())
+
     def judge_gates(self, stage: str, route: Route | None = None) -> None:
         """Judges the gates before a stage, keeps and tells the judgement once, raises Refused when one is closed.
 
@@ -166,6 +171,7 @@ class RunningCycle:
                 "open_erasures": self._carried_over() if stage == "handover" else None,
                 "sending_host": host,
                 "storage_host": host,
+                **told_facts(history, beyond=self.packages_beyond()),
             },
         )
         standing = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
@@ -375,6 +381,11 @@ def opening_request() -> OpeningRequest:
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
     )
+
+
+def the_context() -> Any:
+    """The running task's context, for a mail that it sends."""
+    return get_current_context()
 
 
 def this_task() -> System:

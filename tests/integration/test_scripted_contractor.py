@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import a_cycle
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -28,12 +29,14 @@ from tests.unit.contractor_kit.packages import (
 
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.copies import copies_of, judge_reply
 from notice_cycle.delivery.reconcile import verify_delivery
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import (
     ContentReceipt,
     DeliveryReport,
+    DestructionCertificate,
     ErasureCertificate,
     ErasureReport,
     M,
@@ -232,18 +235,25 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     stage.start_contractor()
     report, report_digest = stage.admitted(ErasureReport)
     certificate, certificate_digest = stage.admitted(ErasureCertificate)
-    erasure = verify_erasure(
+    paper, paper_digest = stage.admitted(DestructionCertificate)
+    confirmation = confirmed(delivery)
+    happened = (
         package.composition,
         package.encryption,
-        confirmed(delivery),
-        report,
-        certificate,
-        report_sha256=report_digest,
-        certificate_sha256=certificate_digest,
-        left={"package": package.handover.files[0].sha256},
-        opened=[content_receipt],
-        signed_by=CONTRACTOR,
+        package.handover,
+        content_receipt,
+        record,
+        confirmation,
     )
+    by_kind = {type(one): one for one in happened}
+    cycle = a_cycle().up_to(type(confirmation))
+    cycle = replace(cycle, records=tuple(by_kind.get(type(one), one) for one in cycle.records))
+    kept = judge_reply(paper, cycle.history(), party=CONTRACTOR, message_sha256=paper_digest)
+    proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
+    erasure = verify_erasure(cycle.noting(kept).history(), [proof])
+    whole = replace(cycle, records=(*cycle.records, erasure)).noting(kept)
+    held = [copy for copy in copies_of(whole.history()) if copy.party == CONTRACTOR and copy.holds_data]
+    assert [copy for copy in held if copy.is_open or not copy.declared] == []
     assert erasure.copies_erased == 3
     nothing_is_left(stage)
 
@@ -260,7 +270,7 @@ def nothing_is_left(stage: Stage) -> None:
         assert secret not in told
     assert list(stage.desk.glob("*.pdf"))  # the paper stays until it is given back
     steps = [line for line in stage.log.splitlines() if CYCLE in line]
-    assert len(steps) == len(set(steps)) == 9, stage.log  # one line a step, none twice
+    assert len(steps) == len(set(steps)) == 10, stage.log  # one line a step, none twice
 
 
 def test_an_altered_package_gets_no_answer_and_is_mentioned_once_until_a_sound_one_comes(

@@ -7,7 +7,7 @@ the code refuses in many, and closes on what the records tell.
 from notice_cycle.catalogue import FORBIDDEN_ITEMS
 from notice_cycle.gates.situation import Carrier, Closed, Situation, rule
 from notice_cycle.records import Route
-from notice_cycle.register.kinds import ComputerEntry, PlaceEntry, Tier
+from notice_cycle.register.kinds import ComputerEntry, EndpointEntry, PlaceEntry, Tier
 
 # ---- before the extraction and the validation
 
@@ -223,8 +223,13 @@ def _copies_in_place(s: Situation, _party: str) -> Closed | None:
         return _NO_LIST_OF_COPIES
     places = {(held.content.party, held.content.name) for held in s.register.ever(PlaceEntry)}
     computers = {(held.content.party, held.content.name) for held in s.register.ever(ComputerEntry)}
+    hosts = {(held.content.party, held.content.host) for held in s.register.ever(EndpointEntry)}
     outside = sorted(
-        {copy.place for copy in s.facts.copies if (copy.party, copy.place) not in places | computers}
+        {
+            copy.place
+            for copy in s.facts.copies
+            if copy.place and (copy.party, copy.place) not in places | computers | hosts
+        }
     )
     if not outside:
         return None
@@ -265,8 +270,12 @@ def _dispositions(s: Situation, _party: str) -> Closed | None:
     ]
     if not (left or wrong):
         return None
+    told = "、".join(
+        f"{s.name(copy.party)} {copy.carrier} {copy.what_ja or copy.place}".strip()
+        for copy in [*left, *wrong]
+    )
     return Closed(
-        f"返還・引渡し・消去のいずれも済んでいない控えが{len(left)}件、返還先の誤った控えが{len(wrong)}件あります。",
+        f"返還・引渡し・消去のいずれも済んでいない控えが{len(left)}件、返還先の誤った控えが{len(wrong)}件あります（{told}）。",
         "委託先は区に、再委託先は区か委託先に返すか、消去を報告させてください。",
     )
 
@@ -313,6 +322,8 @@ def _erasure_verified(s: Situation, _party: str) -> Closed | None:
 )
 def _subcontractor_certificate(s: Situation, party: str) -> Closed | None:
     proofs = [proof for proof in s.facts.erasures if proof.party == party]
+    if s.facts.copies is not None and not any(copy.party == party for copy in s.facts.copies) and not proofs:
+        return None  # it was given nothing of this dispatch
     if proofs and all(
         {"甲", "乙"} == set(proof.certificate_to) == set(proof.confirmed_by) for proof in proofs
     ):

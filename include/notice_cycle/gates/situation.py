@@ -53,6 +53,7 @@ class CopyHeld(Frozen):
     party: str
     carrier: Carrier
     place: str
+    what_ja: str = ""
     declared: bool = True
     settled: Literal["", "返還", "引渡し", "消去", "指示による保管"] = ""
     settled_to: Literal["", "甲", "乙"] = ""
