@@ -248,6 +248,10 @@ def a_cycle(
                 envelopes_delivered=quantities.envelopes,
                 lots=1,
                 delivered_at=at[r.DeliveryRecord],
+                computers=("PRINT-01",),
+                place="区役所 本庁舎 文書集配室",
+                delivered_by="配達 次郎",
+                deliveries=(r.LotDelivered(lot="1", envelopes=quantities.envelopes),),
             ),
             r.DeliveryConfirmationRecord(
                 confirmation_number=f"{cycle}-納品確認書",
@@ -265,9 +269,10 @@ def a_cycle(
                 certificate_sha256=a_digest("erasure certificate"),
                 certificate_number="消-26-001",
                 signed_by=CONTRACTOR,
-                copies_erased=2,
+                copies_erased=3,
                 notices=persons,
                 erased_at=at[r.ErasureRecord],
+                parties=(_an_erasure(files[0], print_file, at[r.ErasureRecord]),),
             ),
             r.ErasureConfirmationRecord(
                 method="ビデオ通話",
@@ -288,6 +293,42 @@ def a_cycle(
                 ledger_head=a_digest("head"),
                 closed_at=at[r.ClosingRecord],
             ),
+        ),
+    )
+
+
+def _an_erasure(package: StoredFile, opened: StoredFile, at: datetime) -> r.PartyErasure:
+    held = (
+        ("サーバー", "受け口", package),
+        ("パソコン", "PRINT-01", package),
+        ("パソコン", "PRINT-01", opened),
+    )
+    return r.PartyErasure(
+        party=CONTRACTOR,
+        signed_by=CONTRACTOR,
+        report_sha256=a_digest("erasure report"),
+        certificate_sha256=a_digest("erasure certificate"),
+        certificate_number="消-26-001",
+        addressed_to=("甲",),
+        certified_at=at,
+        responsible_person="責任 六郎",
+        backups="控えなし",
+        copies=tuple(
+            r.CopyErased.model_validate(
+                {
+                    "place": place,
+                    "carrier": carrier,
+                    "file_sha256": file.sha256,
+                    "method": "purge",
+                    "tool": "nvme format",
+                    "serial_number": "SN-0001",
+                    "started_at": at - timedelta(minutes=5),
+                    "erased_at": at,
+                    "operator": "消去 四郎",
+                    "witness": "立会 五郎",
+                }
+            )
+            for carrier, place, file in held
         ),
     )
 
@@ -497,6 +538,8 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "lots": (m.Lot(lot="1", envelopes=cycle[r.CompositionRecord].quantities.envelopes),),
         "sheets_spoiled": 0,
+        "place": "区役所 本庁舎 文書集配室",
+        "delivering_party": "乙",
         "delivered_at": OPENED_AT + timedelta(days=2),
         "delivered_by": "配達 次郎",
     }
@@ -506,14 +549,30 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
 def an_erased_copy(digest: str, **changes: Any) -> m.ErasedCopy:
     known: dict[str, Any] = {
         "place": "PRINT-01",
+        "carrier": "パソコン",
         "file_sha256": digest,
         "method": "purge",
         "tool": "nvme format",
+        "serial_number": "SN-0001",
+        "started_at": changes.get("erased_at", OPENED_AT + timedelta(days=5)) - timedelta(minutes=10),
         "erased_at": OPENED_AT + timedelta(days=5),
         "operator": "消去 四郎",
         "witness": "立会 五郎",
     }
     return m.ErasedCopy(**(known | changes))
+
+
+def every_copy_erased(cycle: ACycle, **changes: Any) -> tuple[m.ErasedCopy, ...]:
+    """What a contractor over LGWAN holds: the package on its host and on its PC, and the opened print file."""
+    package, opened = (
+        cycle[r.EncryptionRecord].files[0].sha256,
+        cycle[r.CompositionRecord].print_file.sha256,
+    )
+    return (
+        an_erased_copy(package, **{"carrier": "サーバー", "place": "受け口", **changes}),
+        an_erased_copy(package, **changes),
+        an_erased_copy(opened, **changes),
+    )
 
 
 def an_erasure_report(cycle: ACycle, *copies: m.ErasedCopy, **changes: Any) -> m.ErasureReport:
@@ -522,8 +581,7 @@ def an_erasure_report(cycle: ACycle, *copies: m.ErasedCopy, **changes: Any) -> m
         "cycle": cycle.id,
         "manifest_sha256": encryption.manifest_sha256,
         "notices": composition.quantities.notices,
-        "copies": copies
-        or (an_erased_copy(encryption.files[0].sha256), an_erased_copy(composition.print_file.sha256)),
+        "copies": copies or every_copy_erased(cycle),
         "backups": "控えなし",
     }
     return m.ErasureReport(**(known | changes))
@@ -535,6 +593,7 @@ def an_erasure_certificate(cycle: ACycle, report: m.ErasureReport, **changes: An
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "certificate_number": "消-26-001",
         "report_sha256": sha256(report.content()),
+        "addressed_to": ("甲",),
         "certified_at": OPENED_AT + timedelta(days=6),
         "responsible_person": "責任 六郎",
     }

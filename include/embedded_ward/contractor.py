@@ -16,7 +16,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -36,8 +36,11 @@ from notice_cycle.encryption.passphrase import Passphrase, parse
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.errors import CannotLook, NoticeCycleError, Refused
 from notice_cycle.exchange.messages import (
+    Carrier,
     ContentReceipt,
     DeliveryReport,
+    DestroyedPaper,
+    DestructionCertificate,
     ErasedCopy,
     ErasureCertificate,
     ErasureReport,
@@ -58,10 +61,12 @@ POLL_SECONDS = 1.0
 ENVELOPES_PER_LOT = 5_000
 SPOILED_SHEETS = 3
 
-_CLERK, _MANAGER = "見本 一郎（架空印刷・情報処理課）", "見本 二葉（架空印刷・情報管理責任者）"
+_CLERK, _MANAGER = "見本 一郎", "見本 二葉"
+_PC, _SERVER = "PRINT-PC-1", "SFTP-1"
 _PASSPHRASE_LINE = re.compile(r"[0-9A-Z]{6}(?:-[0-9A-Z]{6}){4}")
 _ERASED = "erased-copies.json"
-_OVERWRITTEN = "0で1回上書きのうえ削除"
+_PLACE = "区役所 本庁舎 文書集配室"
+_OVERWRITTEN = "0で上書き・削除し、暗号化ボリュームの鍵を破棄"
 _BLOCK = 1024 * 1024
 
 
@@ -342,7 +347,7 @@ class PackageWork:
         await self._answer(
             DeliveryReport,
             lambda: answers.delivery_report(
-                signed, self._before(PrintLog), lots(signed), by=_CLERK, at=clock.now()
+                signed, self._before(PrintLog), lots(signed), place=_PLACE, by=_CLERK, at=clock.now()
             ),
         )
         return True
@@ -359,6 +364,7 @@ class PackageWork:
         """Erases every copy and sends データ消去報告書."""
         if self.home.has_sent(ErasureReport):
             return True
+        await self._destroy_spoilage()
         copies = await self._erase_copies()
         return await self._answer(
             ErasureReport,
@@ -367,6 +373,29 @@ class PackageWork:
                 self._before(DeliveryReport),
                 copies,
                 backups="バックアップは取得していない",
+            ),
+        )
+
+    async def _destroy_spoilage(self) -> None:
+        """廃棄証明書 for the sheets that the paper jam spoiled."""
+        log = self._before(PrintLog)
+        spoiled = sum(line.sheets for line in log.lines if line.purpose == "spoilage")
+        if not spoiled:
+            return
+        at = clock.now()
+        paper = DestroyedPaper(
+            what="spoilage", sheets=spoiled, method="shredding", destroyed_at=at, operator=_CLERK, witness=_MANAGER
+        )  # fmt: skip
+        signed = self._manifest()
+        await self._answer(
+            DestructionCertificate,
+            lambda: DestructionCertificate(
+                cycle=signed.manifest.cycle,
+                manifest_sha256=signed.sha256,
+                certificate_number=f"{self.cycle}-廃棄1",
+                papers=(paper,),
+                certified_at=at,
+                responsible_person=_MANAGER,
             ),
         )
 
@@ -414,33 +443,37 @@ class PackageWork:
         noted = self.home.records / _ERASED
         copies = read_erased_copies(noted, manifest) if noted.exists() else []
         encrypted, opened = manifest.encrypted_file.sha256, manifest.print_file.sha256
-        held = [
-            ("印刷用PC（開いた印字データ）", opened, _OVERWRITTEN, self._erase_work),
-            ("印刷用PC（受け取ったパッケージ）", encrypted, _OVERWRITTEN, self._erase_package),
+        held: list[tuple[Carrier, str, str, Callable[[], Awaitable[None]]]] = [
+            ("パソコン", opened, "", self._erase_work),
+            ("パソコン", encrypted, "", self._erase_package),
         ]
         if self.host.erased_with_ja:
-            held.append((self.host.place_ja, encrypted, self.host.erased_with_ja, self._erase_on_host))
-        for number, earlier in enumerate(self._earlier_packages(), start=1):
+            held.append(("サーバー", encrypted, self.host.erased_with_ja, self._erase_on_host))
+        for earlier in self._earlier_packages():
             if replaced := earlier.manifest_if_held():
-                place = f"差し替え前のパッケージ{number}"
-                held.append((place, replaced.encrypted_file.sha256, _OVERWRITTEN, earlier.erase_all))
-                if earlier.home.has_sent(ContentReceipt):
-                    held.append(
-                        (f"{place}を開いたもの", replaced.print_file.sha256, _OVERWRITTEN, earlier.erase_all)
-                    )
+                if tool := earlier.host.erased_with_ja:
+                    held.append(("サーバー", replaced.encrypted_file.sha256, tool, earlier.erase_all))
+                held.append(("パソコン", replaced.encrypted_file.sha256, "", earlier.erase_all))
+                if earlier.home.has_sent(ContentReceipt) and replaced.print_file.sha256 != opened:
+                    held.append(("パソコン", replaced.print_file.sha256, "", earlier.erase_all))
         for withdrawn, digest in withdrawn_on_desk(self.options.desk, self.cycle).items():
             if not (self.options.home / "packages" / withdrawn).exists():
-                held.append((f"受領なし（{withdrawn}）", digest, "受領していない", _nothing_to_erase))
-        for place, digest, tool, erase in held:
-            if any(copy.place == place for copy in copies):
+                held.append(("サーバー", digest, "受領なし（区が引き上げた）", _nothing_to_erase))
+        for carrier, digest, tool, erase in held:
+            if any((copy.carrier, copy.file_sha256) == (carrier, digest) for copy in copies):
                 continue
+            started_at = clock.now()
             await erase()
+            on_host = carrier == "サーバー"
             copies.append(
                 ErasedCopy(
-                    place=place,
+                    place=self.options.host if on_host else _PC,
+                    carrier=carrier,
                     file_sha256=digest,
-                    method="clear",
-                    tool=tool,
+                    method="clear" if on_host else "purge",
+                    tool=tool or _OVERWRITTEN,
+                    serial_number=_SERVER if on_host else _PC,
+                    started_at=started_at,
                     erased_at=clock.now(),
                     operator=_CLERK,
                     witness=_MANAGER,

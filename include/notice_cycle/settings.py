@@ -103,8 +103,13 @@ class Settings:
 
     @cached_property
     def reply_interval_seconds(self) -> int:
-        """How often the sensors look for a contractor's message."""
+        """How often is looked for what is awaited: a contractor's message, a dropped file."""
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
+
+    @cached_property
+    def reply_watch_minutes(self) -> int:
+        """How often 届出の受信 looks for what no task waits for: a divisor of 60."""
+        return int(self._environment.get(PREFIX + "REPLY_WATCH_MINUTES", "10"))
 
     @cached_property
     def retry_seconds(self) -> int:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import a_cycle
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -28,13 +29,15 @@ from tests.unit.contractor_kit.packages import (
 
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.copies import copies_of, judge_reply
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption.sshsig import SigningKey
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import (
     ContentReceipt,
     DeliveryReport,
+    DestructionCertificate,
     ErasureCertificate,
     ErasureReport,
     M,
@@ -43,7 +46,7 @@ from notice_cycle.exchange.messages import (
 )
 from notice_cycle.handover import media
 from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person, sha256
+from notice_cycle.values import Person
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 20
@@ -132,10 +135,17 @@ class Stage:
         eventually(path.exists)
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(
-            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        found = admit(
+            content,
+            signature,
+            kind,
+            cycle=CYCLE,
+            signers={CONTRACTOR: CONTRACTOR},
+            contractor=CONTRACTOR,
+            allowed=allowed,
+            at=clock.now(),
         )
-        return message, sha256(content)
+        return found.message, found.sha256
 
     def on_disc(self, *, disc_bytes: int = media.DISC_BYTES) -> list[Path]:
         """The package on discs of a size, handed over."""
@@ -253,18 +263,25 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     stage.start_contractor()
     report, report_digest = stage.admitted(ErasureReport)
     certificate, certificate_digest = stage.admitted(ErasureCertificate)
-    erasure = verify_erasure(
+    paper, paper_digest = stage.admitted(DestructionCertificate)
+    confirmation = confirmed(delivery)
+    happened = (
         package.composition,
         package.encryption,
-        confirmed(delivery),
-        report,
-        certificate,
-        report_sha256=report_digest,
-        certificate_sha256=certificate_digest,
-        left={"package": package.handover.files[0].sha256},
-        opened=[content_receipt],
-        signed_by=CONTRACTOR,
+        package.handover,
+        content_receipt,
+        record,
+        confirmation,
     )
+    by_kind = {type(one): one for one in happened}
+    cycle = a_cycle().up_to(type(confirmation))
+    cycle = replace(cycle, records=tuple(by_kind.get(type(one), one) for one in cycle.records))
+    kept = judge_reply(paper, cycle.history(), party=CONTRACTOR, message_sha256=paper_digest)
+    proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
+    erasure = verify_erasure(cycle.noting(kept).history(), [proof])
+    whole = replace(cycle, records=(*cycle.records, erasure)).noting(kept)
+    held = [copy for copy in copies_of(whole.history()) if copy.party == CONTRACTOR and copy.holds_data]
+    assert [copy for copy in held if copy.is_open or not copy.declared] == []
     assert erasure.copies_erased == 3
     nothing_is_left(stage)
 
@@ -281,7 +298,7 @@ def nothing_is_left(stage: Stage) -> None:
         assert secret not in told
     assert list(stage.desk.glob("*.pdf"))  # the paper stays until it is given back
     steps = [line for line in stage.log.splitlines() if CYCLE in line]
-    assert len(steps) == len(set(steps)) == 9, stage.log  # one line a step, none twice
+    assert len(steps) == len(set(steps)) == 10, stage.log  # one line a step, none twice
 
 
 def test_discs_are_taken_in_answered_and_given_back_while_the_line_is_down(stage: Stage) -> None:
@@ -303,9 +320,10 @@ def test_discs_are_taken_in_answered_and_given_back_while_the_line_is_down(stage
     back = sorted(path.name for path in (stage.desk / "returned").iterdir())
     assert back == [f"{CYCLE}-PW1.pdf", f"{CYCLE}-p1-d1.iso"]
     assert not first.exists()
-    told = {copy.place: copy.file_sha256 for copy in report.copies}
-    assert told[f"受領なし（{CYCLE}-p9）"] == "9" * 64
-    assert len(told) == 3  # the opened file, the package on the PC, the one that never came
+    told = [(copy.carrier, copy.file_sha256) for copy in report.copies]
+    assert [carrier for carrier, _ in told] == ["パソコン", "パソコン", "サーバー"]  # no disc: it goes back
+    assert told[2] == ("サーバー", "9" * 64)  # the one that never came
+    assert "受領なし" in report.copies[2].tool
     assert not list(stage.home.rglob("*.age")) and not list(stage.home.rglob("print.csv"))
 
 
@@ -345,7 +363,7 @@ def test_an_upload_is_taken_off_the_page_and_erased_there(stage: Stage) -> None:
     stage.answered(DeliveryReport)
     (stage.desk / f"delivery-accepted-{CYCLE}").touch()
     report, _ = stage.answered(ErasureReport)
-    assert "専用ページの受け口（届いたパッケージ）" in {copy.place for copy in report.copies}
+    assert [copy.tool for copy in report.copies if copy.carrier == "サーバー"] == ["専用ページから削除"]
     eventually(lambda: not page.exists())
     assert not stage.to_ward.exists()
     assert list(stage.desk.glob("*.pdf"))  # only discs and their notices go back

@@ -53,10 +53,11 @@ def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_
         signature,
         Receipt,
         cycle=CYCLE,
-        signer=CONTRACTOR,
+        signers={CONTRACTOR: CONTRACTOR},
+        contractor=CONTRACTOR,
         allowed=package.contractors,
         at=clock.now(),
-    )
+    ).message
     verify_receipt(
         package.handover, package.encryption, receipt, message_sha256=sha256(content), signed_by=CONTRACTOR
     )
