@@ -56,6 +56,11 @@ class Settings:
         return self._path("REPLY_DESK")
 
     @cached_property
+    def disc_drive(self) -> Path | None:
+        """The drive that burns discs; None: an officer burns the images elsewhere."""
+        return Path(device) if (device := self._environment.get(PREFIX + "DISC_DRIVE")) else None
+
+    @cached_property
     def print_tray(self) -> Path | None:
         """The folder that stands for a printer; None when a real printer is named."""
         return Path(folder) if (folder := self._environment.get(PREFIX + "PRINT_TRAY")) else None

@@ -33,7 +33,7 @@ from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
-from notice_cycle.gates import AWAITING_FACTS, closed, facts_of, gates_before, judged, require_open, told
+from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -174,8 +174,7 @@ class RunningCycle:
                 **told_facts(history, beyond=self.packages_beyond()),
             },
         )
-        standing = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
-        gates = [gate for gate in standing if gate.id not in AWAITING_FACTS]
+        gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
         fact = judged(stage, gates, register, today=today)
         earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
         if earlier[-1:] != [fact]:

@@ -1,6 +1,7 @@
 """The package a contractor receives: encrypted print file, manifest, its signature, checksums.
 
-    <cycle>-<n>.csv.age   print data, age v1 with a passphrase (.csv.zip for contractors who have 7-Zip only)
+    <cycle>-<n>.csv.age   print data, age v1 with a passphrase (.csv.zip for contractors who have 7-Zip only;
+                          .txt instead of .csv where the layout is fixed length)
     manifest.json         what it is, quantities, totals, digests (RFC 8785 canonical JSON)
     manifest.json.sig     SSHSIG by the ward's key, namespace notice-cycle-manifest
     SHA256SUMS            for `sha256sum -c`

@@ -18,6 +18,7 @@ from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_noti
 from notice_cycle.catalogue import Configuration, resolve
 from notice_cycle.composition import windows31j
 from notice_cycle.encryption import age
+from notice_cycle.encryption.formats import FormatId, PackageTerms
 from notice_cycle.encryption.package import encrypt_package
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.encryption.wrapping import KeyEncryptionKey
@@ -109,10 +110,15 @@ def quick_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(age.encrypt.__kwdefaults__, "work_factor", 2)
 
 
-def a_package(home: Path, *, synthetic: bool = True, notices: int = 12) -> APackage:
+def a_package(
+    home: Path, *, synthetic: bool = True, notices: int = 12, package_format: FormatId = "age"
+) -> APackage:
     """A package of `notices` sheets, the last two of one person's recipient in one envelope."""
     home.mkdir(parents=True, exist_ok=True)
     configuration = resolve(CONFIG, "premium_notice_ordinary", 2026)
+    terms = PackageTerms(format=package_format, clause="仕様書 第5条")
+    party = configuration.party.model_copy(update={"package": terms})
+    configuration = configuration.model_copy(update={"party": party})
     vault = Vault(home / "vault", KeyEncryptionKey(bytes(32))).cycle(CYCLE)
     vault.create()
     rows = [_row(number, notices, synthetic=synthetic) for number in range(1, notices + 1)]
