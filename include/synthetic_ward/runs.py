@@ -164,18 +164,12 @@ def _counted(column: Column) -> tuple[list[object], list[int]]:
 
 
 def _last_year(rng: Rng, run: Run) -> Iterator[tuple[str, str, int]]:
-    """Persons by item and value, near this year's and as many in all by every item."""
-    whole = 0
+    """Persons by item and value: near this year's, and as many in all."""
     for item, column in run.counted.items():
         values, heads = _counted(column)
-        then = np.array([_nearly(rng, each) for each in heads])
-        whole = whole or int(then.sum())
-        ends = np.round(np.cumsum(then) * whole / max(1, then.sum())).astype(int)
+        then = np.cumsum(heads * (1 + rng.uniform(-_AT_MOST, _AT_MOST, len(heads)) / 2))
+        ends = np.round(then * (sum(heads) / then[-1])).astype(int) if heads else then
         yield from zip(repeat(item), map(str, values), np.diff(ends, prepend=0).tolist(), strict=False)
-
-
-def _nearly(rng: Rng, heads: int) -> int:
-    return round(heads * (1 + rng.uniform(-_AT_MOST, _AT_MOST)))
 
 
 def _columns(names: str, rows: Sequence[tuple[object, ...]]) -> Columns:
