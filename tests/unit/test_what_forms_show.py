@@ -42,7 +42,7 @@ def test_the_approver_is_told_also_of_what_there_is_none() -> None:
     assert row(body, "名寄せで人が見るべきもの") == "0件"
     assert row(body, "取り決めた外字に置き換えた文字") == "なし"
     assert row(body, "印字できない文字").startswith("なし")
-    assert row(composed(ambiguous=2), "名寄せで人が見るべきもの") == "2件"
+    assert row(composed(ambiguous=2), "名寄せで人が見るべきもの") == "2件（一覧を課のプリンタに印刷済み）"
 
 
 def test_the_approver_is_told_why_an_amount_is_hidden() -> None:

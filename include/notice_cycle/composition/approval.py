@@ -83,7 +83,11 @@ def _changes(composition: CompositionRecord) -> list[tuple[str, str]]:
             "差分一覧のうち、この発送回にない番号",
             f"{composition.unknown_differences:,}件" if composition.unknown_differences else "",
         ),
-        ("名寄せで人が見るべきもの", f"{composition.ambiguous:,}件"),
+        (
+            "名寄せで人が見るべきもの",
+            f"{composition.ambiguous:,}件"
+            + ("（一覧を課のプリンタに印刷済み）" if composition.ambiguous else ""),
+        ),
         ("取り決めた外字に置き換えた文字", replaced or "なし"),
         ("印字できない文字", "なし（一つでもあれば印字データは作られません）"),
     ]
