@@ -251,8 +251,8 @@ def _printing(configuration: Configuration, composition: CompositionRecord) -> I
     ]
     yield Block(title=PRINT_FILE, headings=("項目", "内容"), rows=tuple(rows))
     yield Block(
-        title="郵便の区分と束",
-        headings=("束", "区分", "封筒"),
+        title="郵便の区分とロット",
+        headings=("ロット", "区分", "封筒"),
         rows=tuple((f"{lot.lot_no}", lot.postal_class, f"{lot.envelopes:,}封") for lot in composition.lots),
     )
 
