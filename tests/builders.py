@@ -353,6 +353,57 @@ def an_opening(
     )
 
 
+def on_disc(discs: int = 1, package: str = f"{CYCLE}-p1") -> dict[str, Any]:
+    """What makes a hand-over one by disc: `a_cycle().with_(handover=on_disc())`."""
+    handed_at = OPENED_AT + timedelta(hours=5)
+    handover = r.OnDisc(
+        confirmation_number=f"{package}-媒体引渡確認書",
+        discs=tuple(
+            r.Disc(label=f"{package}-d{number}", image=a_file(f"{package}-d{number}.iso", b"image"))
+            for number in range(1, discs + 1)
+        ),
+        burnt_at="機械室",
+        kept_in_safe="本社2階 金庫A",
+        notice_kept_in="本社3階 キャビネットB",
+        giver="職員 一郎",
+        taker="受領 太郎",
+        handed_at=handed_at,
+        means="手渡し",
+        tracking_number="",
+        quantity=discs,
+        lgwan_copy="送っていない",
+        filed_under="26介保第95号",
+        entered_by=TANTO,
+        entered_at=handed_at,
+    )
+    return {"lgwan": None, "dvd": handover.model_dump()}
+
+
+def come_back(discs: int = 1, package: str = f"{CYCLE}-p1") -> tuple[r.MediaReturn, r.PassphraseReturn]:
+    """返却確認書 of discs and one notice, twenty days after the opening."""
+    returned_at = OPENED_AT + timedelta(days=20)
+    both: dict[str, Any] = {
+        "package": package,
+        "returned_at": returned_at,
+        "giver": "印刷 次郎",
+        "taker": "石川 恵",
+        "filed_under": "26介保第96号",
+        "entered_by": TANTO,
+        "entered_at": returned_at,
+    }
+    return (
+        r.MediaReturn(
+            confirmation_number=f"{package}-媒体返却確認書", contents="DVD-R", quantity=discs, **both
+        ),
+        r.PassphraseReturn(
+            confirmation_number=f"{package}-パスワード返却確認書",
+            contents="パスワード通知書",
+            quantity=1,
+            **both,
+        ),
+    )
+
+
 def a_rule(**changes: Any) -> r.RuleOutcome:
     """A rule that forty rows kept."""
     known: dict[str, Any] = {

@@ -62,7 +62,7 @@ ENVELOPES_PER_LOT = 5_000
 SPOILED_SHEETS = 3
 
 _CLERK, _MANAGER = "見本 一郎", "見本 二葉"
-_PC = "PRINT-PC-1"
+_PC, _SERVER = "PRINT-PC-1", "SFTP-1"
 _PASSPHRASE_LINE = re.compile(r"[0-9A-Z]{6}(?:-[0-9A-Z]{6}){4}")
 _ERASED = "erased-copies.json"
 _PLACE = "区役所 本庁舎 文書集配室"
@@ -444,23 +444,21 @@ class PackageWork:
         copies = read_erased_copies(noted, manifest) if noted.exists() else []
         encrypted, opened = manifest.encrypted_file.sha256, manifest.print_file.sha256
         held: list[tuple[Carrier, str, str, Callable[[], Awaitable[None]]]] = [
-            ("パソコン", opened, _OVERWRITTEN, self._erase_work),
-            ("パソコン", encrypted, _OVERWRITTEN, self._erase_package),
+            ("パソコン", opened, "", self._erase_work),
+            ("パソコン", encrypted, "", self._erase_package),
         ]
         if self.host.erased_with_ja:
             held.append(("サーバー", encrypted, self.host.erased_with_ja, self._erase_on_host))
         for earlier in self._earlier_packages():
             if replaced := earlier.manifest_if_held():
-                gone = replaced.encrypted_file.sha256
-                held.append(
-                    ("サーバー", gone, self.host.erased_with_ja or "受け口から削除", earlier.erase_all)
-                )
-                held.append(("パソコン", gone, _OVERWRITTEN, earlier.erase_all))
+                if tool := earlier.host.erased_with_ja:
+                    held.append(("サーバー", replaced.encrypted_file.sha256, tool, earlier.erase_all))
+                held.append(("パソコン", replaced.encrypted_file.sha256, "", earlier.erase_all))
                 if earlier.home.has_sent(ContentReceipt) and replaced.print_file.sha256 != opened:
-                    held.append(("パソコン", replaced.print_file.sha256, _OVERWRITTEN, earlier.erase_all))
+                    held.append(("パソコン", replaced.print_file.sha256, "", earlier.erase_all))
         for withdrawn, digest in withdrawn_on_desk(self.options.desk, self.cycle).items():
             if not (self.options.home / "packages" / withdrawn).exists():
-                held.append(("サーバー", digest, f"受領していない（{withdrawn}）", _nothing_to_erase))
+                held.append(("サーバー", digest, "受領なし（区が引き上げた）", _nothing_to_erase))
         for carrier, digest, tool, erase in held:
             if any((copy.carrier, copy.file_sha256) == (carrier, digest) for copy in copies):
                 continue
@@ -473,8 +471,8 @@ class PackageWork:
                     carrier=carrier,
                     file_sha256=digest,
                     method="clear" if on_host else "purge",
-                    tool=tool,
-                    serial_number="SFTP-1" if on_host else _PC,
+                    tool=tool or _OVERWRITTEN,
+                    serial_number=_SERVER if on_host else _PC,
                     started_at=started_at,
                     erased_at=clock.now(),
                     operator=_CLERK,

@@ -11,7 +11,7 @@ from notice_cycle.copies.judging import JUDGED, keeps
 from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import route_of
-from notice_cycle.records import ReplyReceived, ReplyRefused
+from notice_cycle.records import HandoverBegun, ReplyReceived, ReplyRefused
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.run_context import RunningCycle
 
@@ -58,7 +58,10 @@ def _tell_violations(cycle: RunningCycle, context: Any) -> None:
         copies_of(history, beyond=cycle.packages_beyond()),
         register,
         contractor=cycle.configuration.party.id,
-        route=route_of(history, cycle.configuration),
+        routes={
+            route_of(history, cycle.configuration),
+            *(fact.route for fact in history.facts(HandoverBegun)),
+        },
     )
     told = history.facts(CopyViolation)
     for violation in found:

@@ -96,6 +96,14 @@ def asked(ward: EmbeddedWard, method: str, path: str, body: dict[str, Any]) -> h
     return answer
 
 
+def stands_still(cycle: Cycle) -> bool:
+    """Nothing moves, and every task has heard of the failure before it."""
+    states = set(cycle.states().values())
+    return (
+        not states & {"running", "queued", "scheduled", "restarting", "up_for_retry"} and None not in states
+    )
+
+
 def switch_to_disc(ward: EmbeddedWard, cycle: Cycle) -> None:
     """経路の変更 with its reason, then the run is cleared from the encryption, as its DAG's text says."""
     conf = {"cycle": cycle.id, "decision": "route", "route": "dvd", "reason_code": "host_down"}
@@ -106,7 +114,7 @@ def switch_to_disc(ward: EmbeddedWard, cycle: Cycle) -> None:
         {"dag_run_id": "switch", "logical_date": None, "conf": conf},
     )
     wait_for(lambda: cycle.history.facts(r.RouteSwitched), "the decision")
-    wait_for(lambda: "running" not in cycle.states().values(), "the run to stand still")
+    wait_for(lambda: stands_still(cycle), "the run to stand still")
     what = {
         "dag_run_id": cycle.run,
         "task_ids": ["encryption.encrypt"],
@@ -122,23 +130,23 @@ def cycles(ward: EmbeddedWard) -> Iterator[dict[str, Cycle]]:
     ward.start_officers()
     ward.start_contractor()
     began = time.monotonic()
-    # The contractor's host hangs up in the middle of every upload. Discs go all the same.
-    ward.layout.sftp_faults.write_text(json.dumps({"drop_after_bytes": 1_000}))
-    with written(ward, f"notices/{NOTICE}.yaml", by_route("dvd")):
-        disc = opened(ward, DISC)
-    switched = opened(ward, SWITCHED)
-    wait_for(lambda: state_of(ward, SWITCHED, "handover.send") == "failed", "LGWAN to fail for good")
-    left_half = [path.name for path in ward.layout.exchange.rglob("*.part")]
-    assert left_half, "half a package lies on the host, so there is something to withdraw"
-    ward.layout.sftp_faults.unlink()
-    switch_to_disc(ward, switched)
-    with written(ward, f"notices/{NOTICE}.yaml", by_route("manual")):
-        upload = opened(ward, UPLOAD)
     register = ward.layout.root / "config" / "register.yaml"
     register.write_text(a_second_contract_with_zip(register.read_text("utf-8")), encoding="utf-8")
+    switched = opened(ward, SWITCHED)
+    # The contractor's host hangs up in the middle of every upload of this one.
+    fault = {"drop_after_bytes": 1_000, "only": switched.id}
+    ward.layout.sftp_faults.write_text(json.dumps(fault))
+    with written(ward, f"notices/{NOTICE}.yaml", by_route("dvd")):
+        disc = opened(ward, DISC)
+    with written(ward, f"notices/{NOTICE}.yaml", by_route("manual")):
+        upload = opened(ward, UPLOAD)
     with written(ward, "parties.yaml", lambda text: text.replace("format: age", "format: zip-aes256")):
         zipped = opened(ward, ZIP)
     cycles = {cycle.run: cycle for cycle in (disc, switched, upload, zipped)}
+    wait_for(lambda: state_of(ward, SWITCHED, "handover.send") == "failed", "LGWAN to fail for good")
+    assert list(ward.layout.exchange.rglob("*.part")), "half a package lies on the host, to be withdrawn"
+    ward.layout.sftp_faults.unlink()
+    switch_to_disc(ward, switched)
     for cycle in cycles.values():
         wait_for(lambda cycle=cycle: cycle.has(r.ClosingRecord), f"{cycle.run} to close", seconds=420)
     print(f"\nfour cycles in {time.monotonic() - began:.0f} s")
@@ -220,6 +228,17 @@ def test_after_the_line_failed_the_half_package_was_withdrawn_and_its_erasure_re
     # The PC's opened and encrypted copy, and the line of the package that never came.
     assert cycle.history.latest(r.ErasureRecord).copies_erased == 3
     assert cycle.history.latest(r.PassphraseNoticeRecord).notice_number == f"{cycle.id}-PW1"
+
+
+def test_the_mail_of_the_failed_send_proposed_the_disc(cycles: dict[str, Cycle]) -> None:
+    mails = (
+        text.decode() for where, text in files_below(cycles[SWITCHED].ward.layout.mail) if "as read" in where
+    )
+    (failed,) = [mail for mail in mails if "LGWAN での送信に" in mail]
+    assert "LGWAN での送信に4回失敗しました" in failed or "LGWAN での送信に4回失敗し、" in failed
+    assert "課長の了解を得て決めてください" in failed
+    assert "経路の変更" in failed
+    assert "LGWAN での送信に3回失敗" in task_logs(cycles[SWITCHED].ward, SWITCHED)
 
 
 def test_the_upload_is_recorded_with_what_became_of_the_copy(cycles: dict[str, Cycle]) -> None:

@@ -18,6 +18,7 @@ from notice_cycle_airflow.run_context import RunningCycle
 
 @pytest.fixture
 def cycle(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunningCycle:
+    clock.move_to(datetime.fromisoformat("2026-07-01T09:00:00+09:00"), tmp_path / "clock.json")
     monkeypatch.setenv(clock.CLOCK_FILE_VARIABLE, str(tmp_path / "clock.json"))
     a_cycle().up_to(r.EncryptionRecord).entered_in(ledger)
     return RunningCycle(id=CYCLE, actor=TASK, settings=Settings({}), ledger=ledger)

@@ -320,9 +320,10 @@ def test_discs_are_taken_in_answered_and_given_back_while_the_line_is_down(stage
     back = sorted(path.name for path in (stage.desk / "returned").iterdir())
     assert back == [f"{CYCLE}-PW1.pdf", f"{CYCLE}-p1-d1.iso"]
     assert not first.exists()
-    told = {copy.place: copy.file_sha256 for copy in report.copies}
-    assert told[f"受領なし（{CYCLE}-p9）"] == "9" * 64
-    assert len(told) == 3  # the opened file, the package on the PC, the one that never came
+    told = [(copy.carrier, copy.file_sha256) for copy in report.copies]
+    assert [carrier for carrier, _ in told] == ["パソコン", "パソコン", "サーバー"]  # no disc: it goes back
+    assert told[2] == ("サーバー", "9" * 64)  # the one that never came
+    assert "受領なし" in report.copies[2].tool
     assert not list(stage.home.rglob("*.age")) and not list(stage.home.rglob("print.csv"))
 
 
@@ -362,7 +363,7 @@ def test_an_upload_is_taken_off_the_page_and_erased_there(stage: Stage) -> None:
     stage.answered(DeliveryReport)
     (stage.desk / f"delivery-accepted-{CYCLE}").touch()
     report, _ = stage.answered(ErasureReport)
-    assert "専用ページの受け口（届いたパッケージ）" in {copy.place for copy in report.copies}
+    assert [copy.tool for copy in report.copies if copy.carrier == "サーバー"] == ["専用ページから削除"]
     eventually(lambda: not page.exists())
     assert not stage.to_ward.exists()
     assert list(stage.desk.glob("*.pdf"))  # only discs and their notices go back

@@ -16,8 +16,10 @@ from notice_cycle.records import (
     ErasureConfirmationRecord,
     ErasureRecord,
     HandoverRecord,
+    MediaReturn,
     PackageBeyond,
     PassphraseHandoverRecord,
+    PassphraseReturn,
     ReceiptRecord,
 )
 
@@ -116,6 +118,8 @@ def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
         yield person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
         if confirmed := history.find(DeliveryConfirmationRecord):
             yield person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
+    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+        yield person(back.giver, back.returned_at, back.label_ja)
     for moved in history.facts(CopyTransferred):
         yield person(moved.giver, moved.handed_at, "移送記録", moved.party)
         yield person(moved.taker, moved.handed_at, "移送記録", moved.to)
@@ -139,3 +143,5 @@ def _confirmations(history: CycleHistory, contractor: str) -> Iterator[Confirmed
         yield Confirmed(what_ja="パスワード引渡確認書", party=contractor, checked_by=password.taker)
     if delivered := history.find(DeliveryConfirmationRecord):
         yield Confirmed(what_ja="納品確認書", party=contractor, checked_by=delivered.deliverer)
+    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+        yield Confirmed(what_ja=back.label_ja, party=contractor, checked_by=back.giver)

@@ -1,6 +1,6 @@
 """Copies against what was agreed: undeclared, on a carrier that is not allowed, at a place nobody designated."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from notice_cycle.copies.facts import CopyViolation
 from notice_cycle.copies.folded import WARD, Copy
@@ -17,15 +17,18 @@ AGAINST_JA = {
 
 
 def find_violations(
-    copies: Iterable[Copy], register: Register, *, contractor: str, route: Route
+    copies: Iterable[Copy], register: Register, *, contractor: str, routes: Collection[Route]
 ) -> list[CopyViolation]:
-    """Every copy of a contractor that should not be, once for each reason; closed ones too: it was there."""
+    """Every copy of a contractor that should not be, once for each reason; closed ones too: it was there.
+
+    `routes`: every one the dispatch took; a package that was begun over LGWAN may have lain on the host.
+    """
     found: list[CopyViolation] = []
     places = {party: known_places(register, party) for party in {copy.party for copy in copies} - {WARD}}
     for copy in copies:
         if copy.party == WARD or not copy.holds_data:
             continue
-        allowed = allowed_carriers(route, "乙" if copy.party == contractor else "丙")
+        allowed = allowed_carriers(routes, "乙" if copy.party == contractor else "丙")
         for against, is_wrong in (
             ("undeclared", not copy.declared),
             ("carrier", copy.carrier not in allowed),

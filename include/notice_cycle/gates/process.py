@@ -4,6 +4,8 @@ Most of them are refused a second time where the thing itself is done (`enforced
 the code refuses in many, and closes on what the records tell.
 """
 
+from collections.abc import Collection
+
 from notice_cycle.catalogue import FORBIDDEN_ITEMS
 from notice_cycle.gates.situation import Carrier, Closed, Situation, rule
 from notice_cycle.records import Route
@@ -196,7 +198,7 @@ def _carriers(s: Situation, _party: str) -> Closed | None:
     wrong = [
         copy
         for copy in s.facts.copies
-        if copy.carrier not in allowed_carriers(s.facts.route, _tier(s, copy.party))
+        if copy.carrier not in allowed_carriers(s.facts.routes, _tier(s, copy.party))
     ]
     if not wrong:
         return None
@@ -208,13 +210,13 @@ def _carriers(s: Situation, _party: str) -> Closed | None:
     )
 
 
-def allowed_carriers(route: Route, tier: Tier) -> frozenset[Carrier]:
-    """What may carry the data (処理させる情報項目の記録媒体), by method and party."""
+def allowed_carriers(routes: Collection[Route], tier: Tier) -> frozenset[Carrier]:
+    """What may carry the data (処理させる情報項目の記録媒体), by party and by every method the dispatch took."""
+    anywhere: frozenset[Carrier] = frozenset({"パソコン", "紙"})
     if tier == "丙":
-        return frozenset({"パソコン", "紙"})
-    return (
-        frozenset({"パソコン", "DVD", "紙"}) if route == "dvd" else frozenset({"パソコン", "サーバー", "紙"})
-    )
+        return anywhere
+    by_route: dict[Route, Carrier] = {"lgwan": "サーバー", "manual": "サーバー", "dvd": "DVD"}
+    return anywhere | {by_route[route] for route in routes}
 
 
 @rule("copies_in_place", "指定場所の中の控え", "closing", "R73", sub="R93")

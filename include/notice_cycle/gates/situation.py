@@ -102,6 +102,7 @@ class CycleFacts(Frozen):
     planned_erasure_on: date | None = None
     package_format: Literal["age", "zip-aes256"] | None = None
     switch_decided: bool = False
+    earlier_routes: tuple[Route, ...] = ()
     sent_by_lgwan: bool = False
     lgwan_copy_settled: bool = False
     media_confirmed: bool = False
@@ -122,6 +123,11 @@ class CycleFacts(Frozen):
     confirmations: tuple[Confirmed, ...] | None = None
     erasures: tuple[ErasureProof, ...] = ()
     open_erasures: tuple[CycleId, ...] | None = None
+
+    @property
+    def routes(self) -> frozenset[Route]:
+        """The route, and every one by which a hand-over was begun before it was switched."""
+        return frozenset({self.route, *self.earlier_routes})
 
 
 def facts_of(
@@ -164,6 +170,7 @@ def facts_of(
         "planned_erasure_on": calendar.shift(today, DAYS_TO_VERIFIED_ERASURE),
         "package_format": _format(encryption),
         "switch_decided": bool(switched) and switched[-1] == route,
+        "earlier_routes": tuple(dict.fromkeys(fact.route for fact in history.facts(HandoverBegun))),
         # A hand-over that began may have left a package with the contractor, whatever came of it.
         "sent_by_lgwan": any(one.route != "dvd" for one in history.ever(HandoverRecord))
         or any(fact.route != "dvd" for fact in history.facts(HandoverBegun)),

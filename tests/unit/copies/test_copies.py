@@ -192,7 +192,7 @@ def test_discs_are_with_the_contractor_until_they_come_back() -> None:
 
 
 def violations(cycle: ACycle, *facts: r.Fact, **register: Any) -> list[tuple[str, str, str]]:
-    found = find_violations(copies(cycle, *facts), a_register(**register), contractor=PRINT, route="lgwan")
+    found = find_violations(copies(cycle, *facts), a_register(**register), contractor=PRINT, routes={"lgwan"})
     return [(one.against, one.party, one.place) for one in found]
 
 

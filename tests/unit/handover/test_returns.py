@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, a_file, an_answer
+from tests.builders import CYCLE, OPENED_AT, a_cycle, an_answer, on_disc
 
 from notice_cycle import records as r
 from notice_cycle.closing import close
@@ -15,32 +15,11 @@ from notice_cycle.ledger.history import CycleHistory
 
 PACKAGE = f"{CYCLE}-p1"
 AFTER = "2026-07-20 10:00"
-DISCS = tuple(
-    r.Disc(label=f"{PACKAGE}-d{number}", image=a_file(f"d{number}.iso", b"image")) for number in (1, 2)
-)
-ON_DISC = r.OnDisc(
-    confirmation_number=f"{PACKAGE}-媒体引渡確認書",
-    discs=DISCS,
-    burnt_at="機械室",
-    kept_in_safe="本社2階 金庫A",
-    notice_kept_in="本社3階 キャビネットB",
-    giver="職員 一郎",
-    taker="受領 太郎",
-    handed_at=OPENED_AT + timedelta(hours=5),
-    means="手渡し",
-    tracking_number="",
-    quantity=2,
-    lgwan_copy="送っていない",
-    filed_under="26介保第95号",
-    entered_by=TANTO,
-    entered_at=OPENED_AT + timedelta(hours=5),
-)
-BY_DISC = {"lgwan": None, "dvd": ON_DISC.model_dump()}
 
 
 def delivered(*facts: r.Fact, last: type[r.Record] = r.DeliveryConfirmationRecord) -> CycleHistory:
     """A cycle that went out on two discs, up to the confirmed delivery."""
-    return a_cycle().with_(handover=BY_DISC).up_to(last).noting(*facts).history()
+    return a_cycle().with_(handover=on_disc(2)).up_to(last).noting(*facts).history()
 
 
 def returned(*facts: r.Fact, **changes: str) -> tuple[r.Fact, ...]:
@@ -103,7 +82,7 @@ def test_the_form_is_answered_when_both_stand_and_a_kill_between_them_loses_noth
 
 
 def test_before_the_delivery_there_is_no_form() -> None:
-    before = a_cycle().with_(handover=BY_DISC).up_to(r.DeliveryRecord).history()
+    before = a_cycle().with_(handover=on_disc(2)).up_to(r.DeliveryRecord).history()
     with pytest.raises(Refused, match="納品確認書"):
         Returns().body(before)
 
