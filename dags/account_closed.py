@@ -41,7 +41,7 @@ with DAG(
 ) as dag:
 
     @task(task_display_name="停止の記録と知らせ")
-    def tell() -> str:
+    def account_closed() -> str:
         """停止した利用者を証跡台帳に記録し、情報システム運用に知らせます。"""
         from notice_cycle.accounts import enter_closing
         from notice_cycle.settings import Settings
@@ -54,4 +54,4 @@ with DAG(
             tell_closed(closed, Settings())
             return closed.login
 
-    tell()
+    account_closed()

@@ -39,7 +39,9 @@ def person_of(shown: str, user_id: str = "") -> Person:
 def enter_closing(ledger: Ledger, closed: AccountClosed, by: System) -> bool:
     """Enters that an account was closed. False when it stands there already."""
     with ledger.locked("accounts", AccountClosed.kind()):
-        known = (AccountClosed.model_validate(entry.data) for entry in ledger.entries(kind=AccountClosed.kind()))
+        known = (
+            AccountClosed.model_validate(entry.data) for entry in ledger.entries(kind=AccountClosed.kind())
+        )
         if closed in known:
             return False
         ledger.note(None, closed, by)

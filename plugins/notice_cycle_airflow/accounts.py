@@ -12,6 +12,7 @@ import argparse
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,7 +38,7 @@ class Account:
     def doubts(self, now: datetime) -> list[str]:
         """What the reviewer should look at."""
         duties = [role for role in self.roles if role in {*roles.ROLES, roles.ADMINISTRATOR}]
-        sections = [role for role in self.roles if role not in duties and role.startswith(roles.section_role(""))]
+        sections = [role for role in self.roles if role.startswith(roles.section_role(""))]
         others = [role for role in self.roles if role not in {*duties, *sections}]
         used = self.last_login or self.created
         needs_section = {roles.SECTION, roles.APPROVER, roles.DIRECTOR}
@@ -89,11 +90,9 @@ def _width(text: str) -> int:
 
 def read_accounts() -> list[Account]:
     """Every account of the metadata database."""
-    from airflow.providers.fab.auth_manager.models import User
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-    with create_session() as session:
+    with get_application_builder() as builder:
         return [
             Account(
                 login=user.username,
@@ -103,22 +102,20 @@ def read_accounts() -> list[Account]:
                 last_login=_aware(user.last_login),
                 created=_aware(user.created_on),
             )
-            for user in session.scalars(select(User)).unique()
+            for user in builder.sm.get_all_users()
         ]
 
 
 def open_account(login: str) -> bool:
     """Opens a closed account; False when there is none of that name. The failures start at nought again."""
-    from airflow.providers.fab.auth_manager.models import User
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-    with create_session() as session:
-        user = session.scalars(select(User).where(User.username == login)).unique().one_or_none()
+    with get_application_builder() as builder:
+        user = builder.sm.find_user(username=login)
         if user is None:
             return False
         user.active, user.fail_login_count = True, 0
-        return True
+        return bool(builder.sm.update_user(user))
 
 
 def _aware(moment: datetime | None) -> datetime | None:
@@ -134,17 +131,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("open", help="停止した利用者を有効に戻す").add_argument("login")
     commands.add_parser("synchronise", help="役割と所属を、表とカタログのとおりにする")
     options = parser.parse_args(arguments)
+    with redirect_stdout(sys.stderr):  # Airflow logs to the standard output, which is for the answer
+        answer = _answer(options)
+    print(answer or f"利用者 {options.login} はありません。")
+    return 0 if answer else 1
+
+
+def _answer(options: argparse.Namespace) -> str:
     if options.command == "list":
-        print(table(read_accounts(), clock.now()))
-    elif options.command == "synchronise":
+        return table(read_accounts(), clock.now())
+    if options.command == "synchronise":
         roles.synchronise_roles_and_users((), Settings().config_folder)
-        print("役割と所属を、表とカタログのとおりにしました。")
-    elif not open_account(options.login):
-        print(f"利用者 {options.login} はありません。", file=sys.stderr)
-        return 1
-    else:
-        print(f"利用者 {options.login} を有効に戻しました。")
-    return 0
+        return "役割と所属を、表とカタログのとおりにしました。"
+    return f"利用者 {options.login} を有効に戻しました。" if open_account(options.login) else ""
 
 
 if __name__ == "__main__":

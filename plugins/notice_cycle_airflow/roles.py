@@ -145,9 +145,7 @@ _REACHES = {
     # Who holds an office and who stands in for whom is not for the officer to say.
     "register_officer": Reach(seen_by=(SECTION, APPROVER), started_by=(DIRECTOR, MANAGER)),
     "register_deputy": Reach(seen_by=(SECTION, APPROVER), started_by=(DIRECTOR, MANAGER)),
-    "register_account_review": Reach(
-        seen_by=(SECTION, APPROVER, DIRECTOR), started_by=(OPERATOR, MANAGER)
-    ),
+    "register_account_review": Reach(seen_by=(SECTION, APPROVER, DIRECTOR), started_by=(OPERATOR, MANAGER)),
 }
 
 
@@ -182,7 +180,9 @@ def _notices(config: Path) -> Iterator[tuple[str, str]]:
     for notice in notice_ids(config):
         try:
             yield notice, load_notice(config, notice).section
-        except NoticeCycleError:  # catalogue_check.py tells it; until then the section does not see the notice
+        except (
+            NoticeCycleError
+        ):  # catalogue_check.py tells it; until then the section does not see the notice
             yield notice, ""
 
 

@@ -241,7 +241,9 @@ def _refuse_an_endless_deputy(content: DeputyEntry, last: date | None) -> None:
             advice="本人が戻る日の前日を入れてください。延ばすときは「変更」で登録し直せます。",
         )
     if content.user_id == content.instead_of:
-        raise Refused("本人を本人の代理にはできません。", advice="代理をする職員のログイン名を確かめてください。")
+        raise Refused(
+            "本人を本人の代理にはできません。", advice="代理をする職員のログイン名を確かめてください。"
+        )
 
 
 def _refuse_tier(register: Register, party: str, wanted: Literal["乙", "丙"], day: date) -> None:

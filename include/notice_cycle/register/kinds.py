@@ -420,7 +420,9 @@ class DeputyEntry(Content):
 
     kind, label_ja = "deputy", "代理"
     user_id: Text = Field(title="代理をする職員のログイン名")
-    office: Literal["担当", "承認者"] = Field(title="代理をする役割", description="その役割の書式に答えられます。")
+    office: Literal["担当", "承認者"] = Field(
+        title="代理をする役割", description="その役割の書式に答えられます。"
+    )
     instead_of: Text = Field(title="本人のログイン名")
     section: Text = Field(title="所属")
 
