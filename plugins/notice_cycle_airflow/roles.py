@@ -133,12 +133,19 @@ class Reach:
 
 _OF_OPERATING = Reach(started_by=(OPERATOR,), worked_on_by=(OPERATOR,))
 _OF_REGISTER = Reach(seen_by=(SECTION, APPROVER, DIRECTOR), started_by=(SECTION, DIRECTOR))
+_OF_REPLIES = Reach(seen_by=(APPROVER, DIRECTOR), started_by=(SECTION, OPERATOR), worked_on_by=(OPERATOR,))
+# Whoever hears of an incident takes it down; what only 課長 decides, the form itself refuses to others.
+_OF_INCIDENTS = Reach(started_by=(SECTION, APPROVER, DIRECTOR, OPERATOR), worked_on_by=(OPERATOR,))
 
 _REACHES = {
     "cycle_decision": _OF_OPERATING,
     "ledger_restored": _OF_OPERATING,
     "ledger_audit": _OF_OPERATING,
     "deadline_watch": _OF_OPERATING,
+    "reply_watch": _OF_OPERATING,
+    **dict.fromkeys(("reply_conflict", "reply_on_paper", "enclosure_passphrase"), _OF_REPLIES),
+    "incident": _OF_INCIDENTS,
+    "incident_step": _OF_INCIDENTS,
     "account_closed": Reach(worked_on_by=(OPERATOR,)),  # started by the lock-out itself
     "gate_exception": Reach(seen_by=(SECTION, APPROVER), started_by=(DIRECTOR,)),
     **{f"register_{kind}": _OF_REGISTER for kind in KINDS},
