@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from embedded_ward.layout import REPOSITORY
+from embedded_ward.officers import Officer
 from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle import records as r
 from notice_cycle.accounts import AccountClosed
@@ -258,6 +260,12 @@ def _got(ward: EmbeddedWard, sign: str) -> dict[str, str]:
     return {column: "×" if status in REFUSED else "○" for column, status in statuses.items()}
 
 
+@cache
+def _seated(ward: EmbeddedWard, login: str) -> Officer:
+    """Logged in once: a login costs the machine half a second."""
+    return ward.person(login)
+
+
 def _history(ward: EmbeddedWard) -> Any:
     return ward.ledger.history(str(ward.ledger.cycle_of_run(NOTICE, RUN)))
 
@@ -268,6 +276,3 @@ def _facts(ward: EmbeddedWard, kind: Any) -> list[Any]:
 
 def _mails(ward: EmbeddedWard, named: str) -> list[Path]:
     return [path for path in ward.layout.mail.iterdir() if named in path.name]
-
-
-from tests.people.test_views import *  # noqa: E402,F403 - TEMPORARY  # noqa: E402,F403 - TEMPORARY

@@ -106,7 +106,7 @@ def test_a_cycle_is_seen_by_its_section_and_by_who_sees_all(seat: Seat, cycle: s
 
 def test_the_log_is_read(seat: Seat, cycle: str) -> None:
     text = seat.sees("4-log", f"{cycle}/tasks/opening.open_cycle", wait_ms=4_000)
-    assert ("証跡台帳" in text) == (seat.column != "他課")
+    assert ("Returned value was: 2026-premium_notice_ordinary-supplementary-" in text) == (seat.column != "他課")
 
 
 def test_the_open_forms(seat: Seat) -> None:
