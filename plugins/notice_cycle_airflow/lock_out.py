@@ -9,10 +9,11 @@ from typing import Any
 
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from flask import current_app
+from flask_appbuilder.security.forms import ResetPasswordForm
 
 from notice_cycle import clock
 from notice_cycle.settings import Settings
-from notice_cycle_airflow.passwords import require_good_password
+from notice_cycle_airflow.passwords import RULE_JA, require_good_password
 
 _log = logging.getLogger(__name__)
 DAG_ID = "account_closed"
@@ -26,6 +27,8 @@ class WardSecurityManager(FabAirflowSecurityManagerOverride):
         # Here rather than in webserver_config.py, so that no deployment can forget it.
         current_app.config["FAB_PASSWORD_COMPLEXITY_ENABLED"] = True
         current_app.config["FAB_PASSWORD_COMPLEXITY_VALIDATOR"] = require_good_password
+        # Flask-AppBuilder's own words say that nothing is checked.
+        ResetPasswordForm.password.kwargs["description"] = RULE_JA
 
     def on_user_login_failed(self, user: Any) -> None:
         """Every so many failures in a row close the account: also those after it was opened again."""

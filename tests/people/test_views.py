@@ -106,7 +106,9 @@ def test_a_cycle_is_seen_by_its_section_and_by_who_sees_all(seat: Seat, cycle: s
 
 def test_the_log_is_read(seat: Seat, cycle: str) -> None:
     text = seat.sees("4-log", f"{cycle}/tasks/opening.open_cycle", wait_ms=4_000)
-    assert ("Returned value was: 2026-premium_notice_ordinary-supplementary-" in text) == (seat.column != "他課")
+    assert ("Returned value was: 2026-premium_notice_ordinary-supplementary-" in text) == (
+        seat.column != "他課"
+    )
 
 
 def test_the_open_forms(seat: Seat) -> None:
@@ -159,4 +161,6 @@ def test_a_weak_password_is_refused_with_the_rule(seat: Seat) -> None:
     seat.page.fill("#conf_password", "kaigo2026")
     seat.page.locator("button[type=submit]").last.click()
     seat.page.wait_for_load_state("networkidle")
-    assert "12文字以上" in seat.shot("11-password")
+    text = seat.shot("11-password")
+    assert text.count("12文字以上") == 2  # beside the field, and as the reason
+    assert "確認しません" not in text
