@@ -134,6 +134,11 @@ class Settings:
         return Path(named) if (named := self._environment.get(PREFIX + "WATCH_HEARTBEAT")) else None
 
     @cached_property
+    def failed_logins(self) -> int:
+        """After how many failed logins in a row an account is closed."""
+        return int(self._environment.get(PREFIX + "FAILED_LOGINS", "5"))
+
+    @cached_property
     def host_name(self) -> str:
         """Under which name this machine stands in the register: who may keep personal data, who may send."""
         return self._environment.get(PREFIX + "HOST") or socket.gethostname()

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
+from notice_cycle.accounts import AccountClosed, person_of
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
@@ -356,6 +357,17 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def closed_account() -> tuple[Ledger, AccountClosed]:
+    """What the lock-out started this run for."""
+    asked = get_current_context()["params"]
+    closed = AccountClosed(
+        login=asked["login"],
+        failures=asked["failures"],
+        closed_at=datetime.fromisoformat(asked["closed_at"]),
+    )
+    return open_ledger(), closed
+
+
 def opening_request() -> OpeningRequest:
     """What this DAG run was started for: its params, or the yearly schedule."""
     context = get_current_context()
@@ -426,7 +438,7 @@ def _person(context: Any) -> Person:
         raise Refused(
             "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
         )
-    return Person(user_id=who, name=who)
+    return person_of(who)
 
 
 @contextmanager

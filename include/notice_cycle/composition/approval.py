@@ -58,7 +58,9 @@ class HandoverApproval(Form):
         """Approves these bytes, or sends back to the extraction."""
         if answer.option == SEND_BACK:
             return sent_back(answer, history)
-        if answer.by.user_id == history.latest(ValidationConfirmationRecord).confirmed_by.user_id:
+        confirmed_by = history.latest(ValidationConfirmationRecord).confirmed_by
+        # Records of older cycles have the login as the name and a number as the id.
+        if answer.by.user_id in {confirmed_by.user_id, confirmed_by.name}:
             raise Refused(
                 "検証を確認した本人は承認できません（二人で確かめる決まりです）。",
                 advice="別の承認者が回答してください。",

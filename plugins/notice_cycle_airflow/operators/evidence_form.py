@@ -12,10 +12,10 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
+from notice_cycle.accounts import person_of
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form
 from notice_cycle.records import AnswerRefused, Decision, Fact, Record
-from notice_cycle.values import Person
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
 
@@ -115,7 +115,7 @@ def _answer(event: dict[str, Any]) -> Answer:
         fields={
             key: None if value is None else str(value) for key, value in (event["params_input"] or {}).items()
         },
-        by=Person(user_id=str(who["id"]), name=str(who["name"])),
+        by=person_of(str(who["name"]), str(who["id"])),
         at=clock.now(),
     )
 
