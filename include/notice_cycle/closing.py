@@ -13,7 +13,7 @@ from notice_cycle.exchange.door import QUARANTINE
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import ClosingRecord, DestructionBegun, DestructionRecord
-from notice_cycle.stage import CYCLE_RECORDS
+from notice_cycle.stage import CYCLE_RECORDS, is_passed_over
 from notice_cycle.values import found_file
 from notice_cycle.vault import CycleVault
 
@@ -59,8 +59,9 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
     """States that the evidence is complete. Raises Refused listing what is missing, Altered on a broken chain."""
     if not verdict.holds or verdict.head is None:
         raise Altered(verdict.reason_ja, advice="証跡台帳が一致するまで、この発送回は完了できません。")
-    needed = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
-    standing = {record.kind(): entry.digest for record in needed if (entry := history.entry_of(record))}
+    kept = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
+    standing = {record.kind(): entry.digest for record in kept if (entry := history.entry_of(record))}
+    needed = [record for record in kept if not is_passed_over(record, recalled=history.recalled)]
     if missing := [record.label_ja for record in needed if record.kind() not in standing]:
         raise Refused(
             f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。"

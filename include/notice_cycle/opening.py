@@ -64,7 +64,9 @@ def open_cycle(
         and (entry.data["fiscal_year"], entry.data["notice"], entry.data["occasion"])
         == (request.fiscal_year, configuration.notice.id, request.occasion.value)
     ]
-    standing = [cycle for cycle in earlier if not history_of(cycle).withdrawn]
+    standing = [
+        cycle for cycle in earlier if not ((history := history_of(cycle)).withdrawn or history.recalled)
+    ]
     if request.occasion is Occasion.ANNUAL and standing:
         raise Conflict(
             f"{request.fiscal_year}年度の当初処理（{standing[0]}）はすでに開始されています。",

@@ -597,6 +597,18 @@ class WithdrawalCleanup(Fact):
     destruction: DestructionRecord
 
 
+class HandoverRecalled(Fact):
+    """引渡し後の取下げ: the dispatch is given up after it left; what left (name and SHA-256) is to be erased.
+
+    No record is superseded: what happened stays true. The cycle goes on to its erasure and nothing else.
+    """
+
+    label_ja = "引渡し後の取下げ"
+    left: dict[FileName, Digest]
+    reason_code: str
+    decided_by: Person
+
+
 class AnswerRefused(Fact):
     """A form's answer that was not accepted, and why. The answer itself is not kept."""
 

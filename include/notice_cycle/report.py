@@ -69,7 +69,8 @@ def _stage(history: CycleHistory) -> str:
         for stage in STAGES
         for record in stage.records
     }
-    return f"{labels[history.current[-1].kind]} まで済み"
+    given_up = "引渡し後の取下げ。" if history.recalled else ""
+    return f"{given_up}{labels[history.current[-1].kind]} まで済み"
 
 
 def _blocks(history: CycleHistory, configuration: Configuration) -> Iterator[Block]:

@@ -15,9 +15,10 @@ from notice_cycle import clock
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form
 from notice_cycle.records import AnswerRefused, Decision
+from notice_cycle.stage import is_passed_over
 from notice_cycle.values import Person
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
-from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
+from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, current_cycle, telling
 
 _MAIL_ROLES = {"担当": "section", "承認者": "approver", "情報システム運用": "operator"}
 
@@ -45,6 +46,8 @@ class EvidenceForm(HITLOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
+            if is_passed_over(self.form.record, recalled=history.recalled):
+                return RECALLED_JA
             if not self.form.applies(history):
                 raise AirflowSkipException("この発送回では使わない書式です。")
             if standing := history.entry_of(self.form.record):
@@ -77,6 +80,8 @@ class EvidenceForm(HITLOperator):
             if "error" in event:
                 self.process_trigger_event_error(event)
             cycle = current_cycle()
+            if is_passed_over(self.form.record, recalled=cycle.history().recalled):
+                return RECALLED_JA  # it was given up while the form waited
             answer = _answer(event)
             try:
                 outcome = self._judged(answer, cycle)
