@@ -31,6 +31,9 @@ from notice_cycle.values import (
 Route = Literal["lgwan", "manual", "dvd"]
 """How a package reaches the contractor: sent over LGWAN, uploaded by an officer, or carried on disc."""
 
+Originals = Literal["差出し前にすべて抜き取った", "損傷・紛失し、届かない"]
+"""Why nobody gets two letters when a dispatch is made again (再印字)."""
+
 SMALL_CYCLE = 10
 """Below this many persons an amount total would tell about a person."""
 
@@ -146,7 +149,10 @@ def _keyed(yen: int, key: bytes) -> str:
 
 
 class OpeningRecord(Record):
-    """開始: what dispatch this is, and the configuration it will run by from here on."""
+    """開始: what dispatch this is, and the configuration it will run by from here on.
+
+    `reprint_of`: the dispatch whose letters it replaces (再作成), and what became of the `originals`.
+    """
 
     label_ja = "開始"
     fiscal_year: int
@@ -157,6 +163,8 @@ class OpeningRecord(Record):
     run_id: str
     batch_no: str
     reason_code: str
+    reprint_of: CycleId | None = None
+    originals: Originals | None = None
     synthetic: bool
     configuration: dict[str, Any]
     configuration_sha256: Digest

@@ -105,6 +105,8 @@ def _overview(
         ("異動バッチ番号", opening.batch_no),
         ("委託先", configuration.party.name_ja),
     ]
+    if opening.reprint_of:
+        rows.append(("もとの発送回・もとの通知", f"{opening.reprint_of}（{opening.originals}）"))
     if extraction:
         rows.append(("基準日時", tokyo(extraction.as_of)))
     if settings := history.find(YearSettingsRecord):

@@ -392,6 +392,8 @@ def opening_request() -> OpeningRequest:
         occasion=Occasion(params["occasion"]),
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
+        reprint_of=str(params.get("reprint_of") or ""),
+        originals=str(params.get("originals") or ""),
     )
 
 
