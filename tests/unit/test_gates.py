@@ -561,6 +561,19 @@ def test_before_its_record_stands_a_gate_of_the_records_is_closed(stage: str, ga
     assert gate in {one.id for one in closed(gates)}
 
 
+def test_a_rehearsal_is_told_by_the_opening_and_may_precede_the_contract() -> None:
+    nothing_yet = a_register(subcontractor=False, without=["contract", "certificate", "proof", "acceptance"])
+    rehearsed = whole_facts(WHOLE.with_(opening={"reason_code": "rehearsal"}), nothing_yet)
+    assert rehearsed.rehearsal
+    require_open(gates_before("handover", rehearsed, nothing_yet, today=DAY))
+    for other in (
+        whole_facts(WHOLE, nothing_yet),
+        whole_facts(WHOLE.with_(opening={"reason_code": "rehearsal", "synthetic": False}), nothing_yet),
+    ):
+        with pytest.raises(Refused, match="契約外です"):
+            require_open(gates_before("handover", other, nothing_yet, today=DAY))
+
+
 def test_who_delivered_and_who_took_is_asked_of_the_roster() -> None:
     handed = {"taker": "だれか 知らない", "handed_at": NOON}
     strangers = WHOLE.with_(passphrase_handover=handed, delivery_confirmation={"deliverer": "封入 二郎"})
