@@ -6,13 +6,13 @@ from notice_cycle_airflow.deadlines import ClosingDue
 from notice_cycle_airflow.form_refresh import FormRefresh
 from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
-from notice_cycle_airflow.views import copies, report
+from notice_cycle_airflow.views import copies, plan, report
 
 copies.serve(report.app)
 
 
 class NoticeCyclePlugin(AirflowPlugin):
-    """The timetable of the yearly start, the report and copies pages, forms that show what they say now, and a UI in Japanese."""
+    """Timetable of the yearly start; pages report, plan and copies; forms that show what they say now; a UI in Japanese."""
 
     name = "notice_cycle"
     timetables = [AnnualStartTimetable]  # noqa: RUF012 - Airflow reads a list
@@ -20,7 +20,7 @@ class NoticeCyclePlugin(AirflowPlugin):
         {"app": report.app, "url_prefix": report.PREFIX, "name": "notice cycle"}
     ]
     deadline_references = [ClosingDue]  # noqa: RUF012 - as above
-    external_views = [report.VIEW, copies.VIEW]  # noqa: RUF012 - as above
+    external_views = [report.VIEW, plan.VIEW, copies.VIEW]  # noqa: RUF012 - as above
     fastapi_root_middlewares = [  # noqa: RUF012 - as above
         {"name": "form refresh", "middleware": FormRefresh},
         {"name": "japanese first", "middleware": JapaneseFirst},

@@ -298,7 +298,11 @@ def a_cycle(
 
 
 def _an_erasure(package: StoredFile, opened: StoredFile, at: datetime) -> r.PartyErasure:
-    held = (("サーバー", "受け口", package), ("パソコン", "PRINT-01", package), ("パソコン", "PRINT-01", opened))
+    held = (
+        ("サーバー", "受け口", package),
+        ("パソコン", "PRINT-01", package),
+        ("パソコン", "PRINT-01", opened),
+    )
     return r.PartyErasure(
         party=CONTRACTOR,
         signed_by=CONTRACTOR,

@@ -10,7 +10,6 @@ def closing() -> None:
         """委託先の控えと返却の関門を確かめてから、区の鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを見ます。"""
         from notice_cycle import clock
         from notice_cycle.closing import destroy, survey
-        from notice_cycle.handover.route import route_of
         from notice_cycle.records import DestructionBegun, DestructionRecord
         from notice_cycle_airflow.judging import judge_replies
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
@@ -21,7 +20,7 @@ def closing() -> None:
             places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
 
             def gone(history):
-                cycle.judge_gates("closing", route_of(history, cycle.configuration))
+                cycle.judge_gates("closing")
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())

@@ -24,6 +24,7 @@ def delivery() -> None:
             judge_replies(cycle, the_context())
 
             def judged(history):
+                cycle.judge_gates("delivery")
                 party, notice = cycle.configuration.party, cycle.configuration.notice.id
                 contracts = cycle.register().contracts_for(notice, party.id)
                 log, log_digest = cycle.received(PrintLog)

@@ -23,6 +23,7 @@ def erasure() -> None:
             judge_replies(cycle, the_context())
 
             def judged(history):
+                cycle.judge_gates("erasure")
                 name_of = cycle.register().name_of
                 reports, certificates = (
                     cycle.all_received(kind) for kind in (ErasureReport, ErasureCertificate)

@@ -19,16 +19,18 @@ def validation() -> None:
 
         with telling():
             cycle = current_cycle()
-            return cycle.once(
-                ValidationRecord,
-                lambda history: validate(
+
+            def validated(history):
+                cycle.judge_gates("validation")
+                return validate(
                     history.latest(ExtractionRecord),
                     cycle.configuration,
                     cycle.vault,
                     siblings=decided_elsewhere(cycle),
                     annual=cycle.opening.occasion is Occasion.ANNUAL,
-                ),
-            )
+                )
+
+            return cycle.once(ValidationRecord, validated)
 
     @task(task_display_name="該当者一覧の印刷")
     def print_findings() -> str:

@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from notice_cycle.catalogue import _mapping, _parsed
 from notice_cycle.errors import NotConfigured
-from notice_cycle.gates import JUDGED_STAGES, RULES
+from notice_cycle.gates import AWAITING_FACTS, JUDGED_STAGES, RULES
 from notice_cycle.records import Fact, Record
 from notice_cycle.register.kinds import KINDS
 from notice_cycle.register.reminders import REMINDERS, TOLD_BY
@@ -127,7 +127,7 @@ def document(requirements: list[Requirement]) -> str:
         f"- 督促は、DAG `{TOLD_BY}` が担当者に知らせます。"
         if TOLD_BY
         else "- 督促は、まだ判定だけです（知らせる DAG に組み込まれていません）。",
-        "- 印「＊」の関門は、まだ段階の処理に組み込まれていません。",
+        "- 印「＊」の関門は、判定に要る記録がまだないので、段階の処理では判定しません。",
         "",
         "| 満たし方 | 要件の数 |",
         "|---|---|",
@@ -186,7 +186,7 @@ def _where(where: str, stages: dict[str, str]) -> str:
 
 
 def _star(gate: str) -> str:
-    return "" if RULES[gate].stage in JUDGED_STAGES else "＊"
+    return "" if RULES[gate].stage in JUDGED_STAGES and gate not in AWAITING_FACTS else "＊"
 
 
 _SCOPE_JA = {

@@ -98,7 +98,7 @@ class Settings:
 
     @cached_property
     def reply_interval_seconds(self) -> int:
-        """How often the sensors look for a contractor's message."""
+        """How often is looked for what is awaited: a contractor's message, a dropped file."""
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
 
     @cached_property

@@ -1,8 +1,8 @@
 """The cycle a task works on: found by its DAG run, with ledger, vault and configuration at hand.
 
 The only module that reads params and Airflow connections. It also decides what an error means to Airflow:
-"ask a person" and "stop" fail at once, "retry" retries; anything unforeseen is told by its place only,
-because its text might hold personal data.
+"ask a person" and "stop" fail at once, "retry" retries, "not there yet" gives the slot back and looks again later;
+anything unforeseen is told by its place only, because its text might hold personal data.
 """
 
 import logging
@@ -10,11 +10,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
@@ -22,12 +28,12 @@ from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
 from notice_cycle.encryption.sshsig import AllowedSigners
-from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
+from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
-from notice_cycle.gates import facts_of, gates_before, judged, require_open
+from notice_cycle.gates import AWAITING_FACTS, closed, facts_of, gates_before, judged, require_open, told
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -55,9 +61,10 @@ from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
-from notice_cycle.stage import predecessor_of
+from notice_cycle.stage import predecessor_of, stage_of
 from notice_cycle.values import Occasion, Person
 from notice_cycle.vault import CycleVault
+from notice_cycle_airflow.notifiers.ward_mail import tell
 
 LEDGER_CONNECTION = "ledger"
 _log = logging.getLogger(__name__)
@@ -146,34 +153,45 @@ class RunningCycle:
         """The register as known today."""
         return read_register(self.ledger, self.settings.config_folder, clock.today())
 
-    def judge_gates(self, stage: str, route: Route) -> None:
-        """Judges the gates before a stage, keeps the judgement once, raises Refused when one is closed."""
+    def judge_gates(self, stage: str, route: Route | None = None) -> None:
+        """Judges the gates before a stage, keeps and tells the judgement once, raises Refused when one is closed.
+
+        `route`: the one about to be taken; otherwise the cycle's.
+        """
         today, history, config = clock.today(), self.history(), self.settings.config_folder
-        register = read_register(self.ledger, config, today)
-        openings = self.ledger.entries(kind=OpeningRecord.kind())
-        party = self.configuration.party.id
-        carried = tuple(
-            one.cycle
-            for one in find_open_erasures(openings, self.ledger.history)
-            if one.party == party and one.fiscal_year < self.opening.fiscal_year
-        )
+        register, host = read_register(self.ledger, config, today), self.settings.host_name
         facts = facts_of(
             self.id,
             history,
-            route=route,
+            route=route or route_of(history, self.configuration),
             today=today,
             calendar=BusinessCalendar.from_file(config / "calendar.yaml"),
+            register=register,
             further={
-                "open_erasures": carried,
-                "sending_host": self.settings.host_name,
+                "open_erasures": self._carried_over() if stage == "handover" else None,
+                "sending_host": host,
+                "storage_host": host,
                 **told_facts(history, beyond=self.packages_beyond()),
             },
         )
-        gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
+        standing = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
+        gates = [gate for gate in standing if gate.id not in AWAITING_FACTS]
         fact = judged(stage, gates, register, today=today)
-        if history.facts(GatesJudged)[-1:] != [fact]:
+        earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
+        if earlier[-1:] != [fact]:
+            if closed(gates):  # first: a mail too many after a crash, never one too few
+                tell("gate_closed", {"cycle": self.id, **told(stage_of(stage).label_ja, gates)})
             self.note(fact)
         require_open(gates)
+
+    def _carried_over(self) -> tuple[str, ...]:
+        """The contractor's cycles of earlier years whose erasure is not confirmed."""
+        openings = self.ledger.entries(kind=OpeningRecord.kind())
+        return tuple(
+            one.cycle
+            for one in find_open_erasures(openings, self.ledger.history)
+            if one.party == self.configuration.party.id and one.fiscal_year < self.opening.fiscal_year
+        )
 
     def begin_handover(self, route: Route) -> str:
         """Notes, before the first byte goes, that the package may lie with the contractor from now on."""
@@ -323,8 +341,15 @@ def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
 def form_request() -> tuple[Ledger, dict[str, str], Person]:
     """What a form of the register asks for: the ledger, the answers as text (empty where nothing was said), and who asks."""
     context = get_current_context()
-    asked = {key: "" if value is None else str(value) for key, value in context["params"].items()}
+    asked = {key: _as_text(value) for key, value in context["params"].items()}
     return open_ledger(), asked, _person(context)
+
+
+def _as_text(value: Any) -> str:
+    """Several choices stand on lines of their own."""
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def opening_request() -> OpeningRequest:
@@ -402,9 +427,16 @@ def _person(context: Any) -> Person:
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place."""
+    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place.
+
+    NotThereYet waits as the sensors do: no slot, no retry used up, however long.
+    """
     try:
         yield
+    except NotThereYet as awaited:
+        _log.info("%s", awaited)
+        wait = timedelta(seconds=Settings().reply_interval_seconds)
+        raise AirflowRescheduleException(clock.machine_time_in(wait)) from None
     except CannotLook as unreachable:
         raise AirflowException(str(unreachable)) from None
     except (Refused, Conflict, NoticeCycleError) as stop:

@@ -36,6 +36,7 @@ OPERATING = (
 # They look into the folders where answers come, which only this queue's workers can.
 OVER_LGWAN = {"reply_watch", "reply_on_paper"}
 
+INCIDENTS = ("incident", "incident_step")
 REGISTER = ("gate_exception", *(f"register_{kind}" for kind in KINDS))
 
 # Task ids are frozen while cycles are open: a renamed task would lose the answer that stands under its old name.
@@ -74,7 +75,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def test_everything_imports() -> None:
     assert loaded()["import_errors"] == {}
-    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *REGISTER}
+    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *INCIDENTS, *REGISTER}
 
 
 def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +95,19 @@ def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) 
     (task,) = dag["tasks"]
     queue = "lgwan" if dag_id in OVER_LGWAN else "default"
     assert (task["queue"], task["tells"], task["name"].isascii()) == (queue, True, False)
+
+
+def test_the_forms_of_an_incident_tell_start_by_hand_and_warn_of_personal_data() -> None:
+    dags = loaded()["dags"]
+    assert {dag_id: [task["id"] for task in dags[dag_id]["tasks"]] for dag_id in INCIDENTS} == {
+        "incident": ["report_incident", "print_draft"],
+        "incident_step": ["take_step"],
+    }
+    for dag_id in INCIDENTS:
+        dag = dags[dag_id]
+        assert (dag["schedule"], dag["max_active_runs"], dag["starts_paused"]) == ("NullTimetable", 1, False)
+        assert all(task["tells"] and task["queue"] == "default" for task in dag["tasks"])
+        assert "被保険者の氏名・番号" in dag["doc"]
 
 
 def test_the_audit_and_the_two_watches_start_by_themselves_and_nothing_else_does() -> None:
@@ -198,7 +212,7 @@ def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy
 
 def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
     dags = loaded(broken_catalogue)["dags"]
-    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
+    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
     assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
     assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
 
@@ -207,5 +221,5 @@ def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path
     config = broken_catalogue.parent / "unreadable"
     shutil.copytree(broken_catalogue, config)
     (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
-    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
+    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
     assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]

@@ -203,6 +203,17 @@ def test_every_sentence_an_operator_may_meet_is_in_the_table() -> None:
     assert missing == {}
 
 
+@pytest.mark.parametrize("dag", ["incident", "incident_step"])
+def test_the_forms_of_an_incident_have_their_section(dag: str) -> None:
+    source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
+    told = section("runbook.md", "(report_incident, take_step)")
+    names = re.findall(r'display_name="(.+?)"', source)
+    assert len(names) == source.count("@task(") + 1
+    assert [name for name in names if f"**{name}**" not in told] == []
+    for part in ("### 画面で見えるもの", "### すること", "### 元に戻す"):
+        assert part in told
+
+
 @pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit"])
 def test_a_dag_for_operating_has_the_section_that_its_failure_mail_names(dag: str) -> None:
     source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")

@@ -11,10 +11,12 @@ from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered, Refused
+from notice_cycle.gates import AWAITING_FACTS
 from notice_cycle.handover.media import describe_image
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
+from notice_cycle_airflow import run_context
 from notice_cycle_airflow.discs import make_discs
 from notice_cycle_airflow.run_context import RunningCycle
 
@@ -97,3 +99,32 @@ def test_another_host_does_not_send(cycle: RunningCycle, ledger: Ledger) -> None
     with pytest.raises(Refused, match="関門が閉じています"):
         other.judge_gates("handover", "lgwan")
     assert other.history().facts(GatesJudged)[-1].closed != ()
+
+
+def test_gates_are_kept_and_told_once_for_each_stage(
+    cycle: RunningCycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(run_context, "tell", lambda kind, facts: told.append((kind, facts)))
+    for _ in range(2):
+        cycle.judge_gates("validation")
+        cycle.judge_gates("handover")
+        for _ in range(2):
+            with pytest.raises(Refused, match="納品した者"):
+                cycle.judge_gates("erasure")
+    assert [fact.stage for fact in cycle.history().facts(GatesJudged)] == [
+        "validation",
+        "handover",
+        "erasure",
+    ]
+    ((kind, facts),) = told
+    assert (kind, facts["cycle"], facts["stage_ja"]) == ("gate_closed", CYCLE, "消去")
+    assert "印刷ログ" in facts["gate"]
+
+
+def test_a_stage_does_not_judge_what_nobody_can_know_yet(cycle: RunningCycle) -> None:
+    with pytest.raises(Refused, match="消去報告書"):
+        cycle.judge_gates("closing")
+    (judged,) = cycle.history().facts(GatesJudged)
+    assert "countersigned" in judged.opened
+    assert {*judged.opened, *judged.closed} & AWAITING_FACTS == set()

@@ -26,6 +26,7 @@ from notice_cycle.register import GateExcepted, GatesJudged, Register
 from notice_cycle.values import CYCLE_ID_PATTERN, Person
 
 __all__ = [
+    "AWAITING_FACTS",
     "EXCEPTION_REASONS_JA",
     "JUDGED_STAGES",
     "RULES",
@@ -42,10 +43,14 @@ __all__ = [
     "gates_before",
     "judged",
     "require_open",
+    "told",
 ]
 
-JUDGED_STAGES = frozenset({"handover", "closing"})
-"""The stages whose tasks judge their gates today; a test compares it with dags/stages."""
+JUDGED_STAGES = frozenset(rule.stage for rule in RULES.values())
+"""The stages whose tasks judge their gates; a test compares it with dags/stages."""
+
+AWAITING_FACTS = frozenset({"media_returned"})
+"""Gates no record gives the facts for yet: left out where a task judges. Whoever enters the facts takes them out here."""
 
 HEAD_OF_SECTION = "課長"
 EXCEPTION_REASONS_JA = {
@@ -109,6 +114,18 @@ def judged(stage: str, gates: Sequence[Gate], register: Register, *, today: date
         excepted=names([gate for gate in gates if gate.excepted_until]),
         closed=names(closed(gates)),
     )
+
+
+def told(stage_ja: str, gates: Sequence[Gate]) -> dict[str, str]:
+    """What the mail about closed gates says: all of them in one."""
+    stopping = closed(gates)
+    return {
+        "stage_ja": stage_ja,
+        "gate": "・".join(dict.fromkeys(gate.title_ja for gate in stopping)),
+        "reason": "\n".join(gate.reason_ja for gate in stopping),
+        "requirements": "・".join(dict.fromkeys(one for gate in stopping for one in gate.requirements)),
+        "advice": "\n".join(dict.fromkeys(gate.advice_ja for gate in stopping)),
+    }
 
 
 def except_gate(

@@ -10,6 +10,7 @@ import re
 from typing import Any, cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import get_current_context
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from notice_cycle import clock
@@ -48,6 +49,30 @@ class WardMail(BaseNotifier):
             deliver(mail)
         except Exception as unsent:
             _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
+
+
+TOLD_TO: dict[str, tuple[Role, ...]] = {
+    "gate_closed": ("section",),
+    "discrepancy": ("section", "operator"),
+    "violation": ("section", "director", "operator"),
+    "incident": ("section", "director", "operator"),
+}
+"""Who hears at once of what a task has found, by the mail's template."""
+
+
+def tell(kind: str, facts: dict[str, str], *, section: str = "") -> None:
+    """Tells everyone in TOLD_TO of it, from inside a task. `facts`: those of the template's sample, `cycle` among them.
+
+    `section`: whose people; that of the task's DAG otherwise.
+    It stops nothing when it cannot: what is told is in the ledger and in the web UI as well.
+    """
+    try:
+        context = get_current_context()
+    except RuntimeError:
+        _log.error("タスクの外からは知らせられません（%s）。", kind)
+        return
+    for role in TOLD_TO[kind]:
+        WardMail(kind, role, facts, section)(context)
 
 
 def deliver(mail: Mail) -> None:
