@@ -113,6 +113,7 @@ class CycleFacts(Frozen):
     password_handed_at: datetime | None = None
     password_gap_minutes: int = 0
     print_excess_unexplained: int | None = None
+    print_computers: tuple[str, ...] = ()
     delivered_by: str | None = None
     media_out: int = 0
     media_back: int = 0
