@@ -361,7 +361,7 @@ class PackageWork:
         return True
 
     async def erase(self) -> bool:
-        """Erases every copy and sends データ消去報告書."""
+        """Destroys the spoilage, erases every copy and sends データ消去報告書."""
         if self.home.has_sent(ErasureReport):
             return True
         await self._destroy_spoilage()

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from notice_cycle.decisions import redo
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange import csv_form
+from notice_cycle.exchange.door import form_of
 from notice_cycle.exchange.messages import MESSAGES, Form, Message, Rejection
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
@@ -77,7 +78,7 @@ def find_laid(names: Iterable[str], signers: Mapping[str, str], contractor: str)
         number = int(match["number"] or 1)
         if signers.get(signer, contractor) == contractor and match["signer"]:
             continue  # neither a subcontractor of this cycle nor the contractor's own way of naming
-        found.append(Laid(file=name, kind=match["kind"], signer=signer, number=number, form=match["form"]))
+        found.append(Laid(file=name, kind=match["kind"], signer=signer, number=number, form=form_of(name)))
     return sorted(found, key=lambda laid: (laid.kind, laid.signer, laid.number, laid.form))
 
 

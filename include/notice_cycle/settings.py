@@ -99,7 +99,14 @@ class Settings:
     @cached_property
     def ledger_reader_dsn(self) -> str:
         """The libpq connection string of a login that can only read the ledger: what pages are made from."""
-        return self._path("LEDGER_READER_FILE").read_text(encoding="utf-8").strip()
+        path = self._path("LEDGER_READER_FILE")
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError:
+            raise NotConfigured(
+                "台帳を読むための接続設定のファイルを読めません。",
+                advice="NOTICE_CYCLE_LEDGER_READER_FILE のファイルと権限を確認してください。",
+            ) from None
 
     @cached_property
     def reply_interval_seconds(self) -> int:
@@ -125,6 +132,11 @@ class Settings:
     def watch_heartbeat(self) -> Path | None:
         """The sign of life of 期限の見張り, read from outside by deploy/silence_watch.py; None: nobody does."""
         return Path(named) if (named := self._environment.get(PREFIX + "WATCH_HEARTBEAT")) else None
+
+    @cached_property
+    def failed_logins(self) -> int:
+        """After how many failed logins in a row an account is closed."""
+        return int(self._environment.get(PREFIX + "FAILED_LOGINS", "5"))
 
     @cached_property
     def host_name(self) -> str:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
+from notice_cycle.accounts import AccountClosed, person_of
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
@@ -33,7 +34,7 @@ from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
-from notice_cycle.gates import AWAITING_FACTS, closed, facts_of, gates_before, judged, require_open, told
+from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -57,16 +58,18 @@ from notice_cycle.records import (
     ValidationRecord,
 )
 from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
+from notice_cycle.register.kinds import ConsentEntry
 from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
-from notice_cycle.stage import predecessor_of, stage_of
+from notice_cycle.stage import followed_by, is_passed_over, stage_of
 from notice_cycle.values import Occasion, Person
 from notice_cycle.vault import CycleVault
 from notice_cycle_airflow.notifiers.ward_mail import tell
 
 LEDGER_CONNECTION = "ledger"
+RECALLED_JA = "引渡し後に取り下げられた発送回です。消去の確認まで、することはありません。"
 _log = logging.getLogger(__name__)
 
 
@@ -118,7 +121,10 @@ class RunningCycle:
             if standing := history.entry_of(record):
                 _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
                 return standing.digest
-            if before := predecessor_of(record):
+            if is_passed_over(record, recalled=history.recalled):
+                _log.info(RECALLED_JA)
+                return RECALLED_JA
+            if before := self._followed_by(record, history):
                 history.latest(before)  # a decision may have fallen while this task waited for its turn
             return self.enter(make(history))
 
@@ -141,9 +147,15 @@ class RunningCycle:
 
     def enter(self, record: Record, by: Person | None = None) -> str:
         """Enters a record behind its predecessor. Gives its digest."""
-        entry = self.ledger.enter(self.id, record, by or self.actor, after=predecessor_of(type(record)))
+        after = self._followed_by(type(record), self.history())
+        entry = self.ledger.enter(self.id, record, by or self.actor, after=after)
         _log.info("証跡台帳 第%d号「%s」を記録しました。", entry.seq, record.label_ja)
         return entry.digest
+
+    @staticmethod
+    def _followed_by(record: type[Record], history: CycleHistory) -> type[Record] | None:
+        standing = {entry.kind for entry in history.current}
+        return followed_by(record, standing, recalled=history.recalled)
 
     def note(self, fact: Fact, by: Person | None = None) -> None:
         """Enters a fact beside the chain."""
@@ -159,6 +171,8 @@ class RunningCycle:
         `route`: the one about to be taken; otherwise the cycle's.
         """
         today, history, config = clock.today(), self.history(), self.settings.config_folder
+        if history.recalled and stage != "closing":
+            return  # nothing is printed or delivered: what left is asked back, whatever is missing
         register, host = read_register(self.ledger, config, today), self.settings.host_name
         facts = facts_of(
             self.id,
@@ -174,8 +188,7 @@ class RunningCycle:
                 **told_facts(history, beyond=self.packages_beyond()),
             },
         )
-        standing = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
-        gates = [gate for gate in standing if gate.id not in AWAITING_FACTS]
+        gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
         fact = judged(stage, gates, register, today=today)
         earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
         if earlier[-1:] != [fact]:
@@ -214,18 +227,22 @@ class RunningCycle:
     def signers(self) -> dict[str, str]:
         """Who may answer for this cycle: the party's id by the name it signs with; 乙, and 丙 with the ward's consent.
 
-        A consent at the opening or today: what a party was given it must still be able to account for later.
+        A consent at any time since the opening: what a party was given it must be able to account for later.
         """
         known = {self.configuration.party.signer: self.configuration.party.id}
         if not self.configuration.subcontractors:
             return known
-        register = read_register(self.ledger, self.settings.config_folder, clock.today())
-        days = {tokyo_date(self.history().entries[0].recorded_at), clock.today()}
-        notice, contractor = self.configuration.notice.id, self.configuration.party.id
+        opened_on = tokyo_date(self.history().entries[0].recorded_at)
+        consented = {
+            held.content.subcontractor
+            for held in self.register().ever(ConsentEntry)
+            if held.content.contractor == self.configuration.party.id
+            and self.configuration.notice.id in held.content.notices
+            and held.valid_from <= clock.today()
+            and (held.valid_until is None or held.valid_until >= opened_on)
+        }
         return known | {
-            sub.signer: sub.id
-            for sub in self.configuration.subcontractors
-            if any(register.consent_for(contractor, sub.id, notice, day) for day in days)
+            sub.signer: sub.id for sub in self.configuration.subcontractors if sub.id in consented
         }
 
     def received(self, kind: type[M]) -> tuple[M, str]:
@@ -352,6 +369,17 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def closed_account() -> tuple[Ledger, AccountClosed]:
+    """What the lock-out started this run for."""
+    asked = get_current_context()["params"]
+    closed = AccountClosed(
+        login=asked["login"],
+        failures=asked["failures"],
+        closed_at=datetime.fromisoformat(asked["closed_at"]),
+    )
+    return open_ledger(), closed
+
+
 def opening_request() -> OpeningRequest:
     """What this DAG run was started for: its params, or the yearly schedule."""
     context = get_current_context()
@@ -380,6 +408,8 @@ def opening_request() -> OpeningRequest:
         occasion=Occasion(params["occasion"]),
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
+        reprint_of=str(params.get("reprint_of") or ""),
+        originals=str(params.get("originals") or ""),
     )
 
 
@@ -422,7 +452,7 @@ def _person(context: Any) -> Person:
         raise Refused(
             "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
         )
-    return Person(user_id=who, name=who)
+    return person_of(who)
 
 
 @contextmanager

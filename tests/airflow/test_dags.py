@@ -32,6 +32,7 @@ OPERATING = (
     "reply_conflict",
     "reply_on_paper",
     "enclosure_passphrase",
+    "account_closed",
 )
 # They look into the folders where answers come, which only this queue's workers can.
 OVER_LGWAN = {"reply_watch", "reply_on_paper"}

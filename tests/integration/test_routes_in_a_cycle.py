@@ -11,9 +11,12 @@ from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryp
 
 from notice_cycle import clock
 from notice_cycle import records as r
+from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
+from notice_cycle.closing import close
+from notice_cycle.decisions import recall
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered, Refused
-from notice_cycle.gates import AWAITING_FACTS
+from notice_cycle.exchange.messages import Receipt
 from notice_cycle.handover import media
 from notice_cycle.handover.disc import DiscHandover
 from notice_cycle.handover.media import describe_image
@@ -22,7 +25,9 @@ from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import run_context
 from notice_cycle_airflow.discs import burn_discs, make_discs
+from notice_cycle_airflow.operators import evidence_form
 from notice_cycle_airflow.run_context import RunningCycle
+from notice_cycle_airflow.sensors import contractor_reply
 
 needs_xorriso = pytest.mark.skipif(
     shutil.which("xorriso") is None, reason="xorriso is not installed; run tools/debian-packages"
@@ -211,9 +216,34 @@ def test_gates_are_kept_and_told_once_for_each_stage(
     assert "印刷ログ" in facts["gate"]
 
 
-def test_a_stage_does_not_judge_what_nobody_can_know_yet(cycle: RunningCycle) -> None:
-    with pytest.raises(Refused, match="消去報告書"):
-        cycle.judge_gates("closing")
-    (judged,) = cycle.history().facts(GatesJudged)
-    assert "countersigned" in judged.opened
-    assert {*judged.opened, *judged.closed} & AWAITING_FACTS == set()
+def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_record(
+    cycle: RunningCycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = a_cycle()
+    cycle.enter(known[r.HandoverRecord])
+    cycle.note(recall(cycle.history(), "data_error", TANTO), by=TANTO)
+
+    def never(_history: object) -> r.Record:
+        raise AssertionError("nothing is made any more")
+
+    monkeypatch.setattr(contractor_reply, "current_cycle", lambda: cycle)
+    monkeypatch.setattr(evidence_form, "current_cycle", lambda: cycle)
+    for record in (r.ReceiptRecord, r.PassphraseNoticeRecord, r.StagingWipeRecord, r.DeliveryRecord):
+        assert cycle.once(record, never) == run_context.RECALLED_JA
+    sensor = contractor_reply.ContractorReplySensor(task_id="wait", kinds=[Receipt], settles=r.ReceiptRecord)
+    assert sensor.poke({})
+    form = evidence_form.EvidenceForm(task_id="form", form=PassphraseHandover)
+    assert form.execute({}) == run_context.RECALLED_JA
+    assert form.execute_complete({}, {}) == run_context.RECALLED_JA
+    cycle.judge_gates("delivery")
+    cycle.judge_gates("erasure")
+    assert cycle.history().facts(GatesJudged) == []
+    for record in (r.ErasureRecord, r.ErasureConfirmationRecord):
+        digest = cycle.once(record, lambda _, kept=record: known[kept])
+        assert cycle.once(record, never) == digest
+    kinds = [entry.kind for entry in cycle.history().current]
+    assert kinds[-3:] == ["handover", "erasure", "erasure_confirmation"]
+    cycle.judge_gates("closing")
+    cycle.once(r.DestructionRecord, lambda _: known[r.DestructionRecord])
+    cycle.once(r.ClosingRecord, lambda history: close(history, cycle.ledger.verify(), at=clock.now()))
+    assert cycle.history().current[-1].kind == "closing"

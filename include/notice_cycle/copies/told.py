@@ -35,6 +35,8 @@ def told_facts(history: CycleHistory, *, beyond: Sequence[PackageBeyond] = ()) -
         "confirmations": tuple(_confirmations(history, contractor)),
         # Excess without a reason never becomes a record: verify_delivery refuses the log.
         "print_excess_unexplained": 0 if delivery else None,
+        # Where was printed from, the data were: a PC that is on no list is a place that nobody designated.
+        "print_computers": delivery.computers if delivery else (),
         "delivered_by": delivering_party(history, contractor) if delivery else None,
         # The door takes messages without personal data, and enclosures only when encrypted.
         "inbound_unprotected": 0,

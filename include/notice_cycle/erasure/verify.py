@@ -163,7 +163,8 @@ def _missing(
 
 def _wrong_copies(copies: Sequence[ErasedCopy], history: CycleHistory) -> Iterator[str]:
     methods = _configuration(history).erasure
-    delivered_at = history.latest(DeliveryConfirmationRecord).delivered_at
+    # Of a dispatch given up after it left nothing is delivered: everything may go at once.
+    delivered_at = None if history.recalled else history.latest(DeliveryConfirmationRecord).delivered_at
     # A replaced package may go at any time; what was printed from stays until the goods are delivered.
     printed_from = {
         history.latest(CompositionRecord).print_file.sha256,
@@ -186,7 +187,9 @@ def _wrong_copies(copies: Sequence[ErasedCopy], history: CycleHistory) -> Iterat
             yield f"{number}件目の{'・'.join(blank)}が空白です。"
         if "".join(copy.operator.split()) == "".join(copy.witness.split()):
             yield f"{number}件目の立会人が、消去した者と同じです。"
-    if any(copy.erased_at < delivered_at and copy.file_sha256 in printed_from for copy in copies):
+    if delivered_at and any(
+        copy.erased_at < delivered_at and copy.file_sha256 in printed_from for copy in copies
+    ):
         yield "納品より前に消去されたことになっています。"
 
 

@@ -12,12 +12,14 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
+from notice_cycle.accounts import person_of
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import AnswerRefused, Decision, Fact, Record
-from notice_cycle.values import Person
+from notice_cycle.stage import is_passed_over
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
-from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
+from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, current_cycle, telling
 
 _MAIL_ROLES = {"担当": "section", "承認者": "approver", "情報システム運用": "operator"}
 
@@ -45,6 +47,8 @@ class EvidenceForm(HITLOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
+            if self._is_passed_over(history):
+                return RECALLED_JA
             if not self.form.applies(history):
                 raise AirflowSkipException("この発送回では使わない書式です。")
             if standing := self.form.standing(history):
@@ -77,6 +81,8 @@ class EvidenceForm(HITLOperator):
             if "error" in event:
                 self.process_trigger_event_error(event)
             cycle = current_cycle()
+            if self._is_passed_over(cycle.history()):
+                return RECALLED_JA  # it was given up while the form waited
             answer = _answer(event)
             try:
                 outcome = self._judged(answer, cycle)
@@ -101,6 +107,10 @@ class EvidenceForm(HITLOperator):
                 return standing.digest if standing else ""
         return self.execute(context)
 
+    def _is_passed_over(self, history: CycleHistory) -> bool:
+        record = self.form.record
+        return record is not None and is_passed_over(record, recalled=history.recalled)
+
     def _judged(self, answer: Answer, cycle: RunningCycle) -> Record | Decision | tuple[Fact, ...]:
         if answer.option not in self.form.options:
             raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
@@ -115,7 +125,7 @@ def _answer(event: dict[str, Any]) -> Answer:
         fields={
             key: None if value is None else str(value) for key, value in (event["params_input"] or {}).items()
         },
-        by=Person(user_id=str(who["id"]), name=str(who["name"])),
+        by=person_of(str(who["name"]), str(who["id"])),
         at=clock.now(),
     )
 
