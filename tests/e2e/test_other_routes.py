@@ -143,12 +143,14 @@ def cycles(ward: EmbeddedWard) -> Iterator[dict[str, Cycle]]:
     with written(ward, "parties.yaml", lambda text: text.replace("format: age", "format: zip-aes256")):
         zipped = opened(ward, ZIP)
     cycles = {cycle.run: cycle for cycle in (disc, switched, upload, zipped)}
-    wait_for(lambda: state_of(ward, SWITCHED, "handover.send") == "failed", "LGWAN to fail for good")
+    wait_for(
+        lambda: state_of(ward, SWITCHED, "handover.send") == "failed", "LGWAN to fail for good", seconds=600
+    )
     assert list(ward.layout.exchange.rglob("*.part")), "half a package lies on the host, to be withdrawn"
     ward.layout.sftp_faults.unlink()
     switch_to_disc(ward, switched)
     for cycle in cycles.values():
-        wait_for(lambda cycle=cycle: cycle.has(r.ClosingRecord), f"{cycle.run} to close", seconds=420)
+        wait_for(lambda cycle=cycle: cycle.has(r.ClosingRecord), f"{cycle.run} to close", seconds=900)
     print(f"\nfour cycles in {time.monotonic() - began:.0f} s")
     yield cycles
     ward.supervisor.stop("officers")
