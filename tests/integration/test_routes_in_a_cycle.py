@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.builders import CYCLE, TANTO, TASK, a_cycle, a_key_file
+from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file
 from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
 
 from notice_cycle import clock
@@ -238,8 +238,11 @@ def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_re
     cycle.judge_gates("delivery")
     cycle.judge_gates("erasure")
     assert cycle.history().facts(GatesJudged) == []
-    for record in (r.ErasureRecord, r.ErasureConfirmationRecord):
-        digest = cycle.once(record, lambda _, kept=record: known[kept])
+    for record, kept in (
+        (r.ErasureRecord, _of_the_host(known)),
+        (r.ErasureConfirmationRecord, known[r.ErasureConfirmationRecord]),
+    ):
+        digest = cycle.once(record, lambda _, kept=kept: kept)
         assert cycle.once(record, never) == digest
     kinds = [entry.kind for entry in cycle.history().current]
     assert kinds[-3:] == ["handover", "erasure", "erasure_confirmation"]
@@ -247,3 +250,12 @@ def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_re
     cycle.once(r.DestructionRecord, lambda _: known[r.DestructionRecord])
     cycle.once(r.ClosingRecord, lambda history: close(history, cycle.ledger.verify(), at=clock.now()))
     assert cycle.history().current[-1].kind == "closing"
+
+
+def _of_the_host(known: ACycle) -> r.ErasureRecord:
+    """The proof of a firm that never opened the package: it lay on its host, and people of its roster erased it."""
+    erasure = known[r.ErasureRecord]
+    (proof,) = erasure.parties
+    copy = proof.copies[0].model_copy(update={"operator": "見本 一郎", "witness": "見本 二葉"})
+    told = {"copies": (copy,), "responsible_person": "見本 二葉"}
+    return erasure.model_copy(update={"copies_erased": 1, "parties": (proof.model_copy(update=told),)})

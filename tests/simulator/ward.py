@@ -19,6 +19,7 @@ from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.erasure.verify import proofs_of, verify_erasure
 from notice_cycle.errors import Conflict, NoticeCycleError, Refused
 from notice_cycle.exchange import messages as m
+from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import judging
@@ -180,7 +181,7 @@ class SimulatedWard:
         messages = [(m.ErasureReport, proof.report_sha256) for proof in proofs]
         messages += [(m.ErasureCertificate, proof.certificate_sha256) for proof in proofs]
         with cycle.judging(*messages):
-            return verify_erasure(history, proofs)
+            return verify_erasure(history, proofs, left=packages_that_left(history, []))
 
     def _gates(self) -> Told:
         """What the gates before the closing say once everything else is as in a good cycle."""
@@ -192,7 +193,7 @@ class SimulatedWard:
                 self.running.enter(record)
         judge_replies(self.running, {})
         try:
-            self.running.judge_gates("closing", "manual")
+            self.running.judge_gates("closing")
         except Refused as closed:
             return Told(Reaction.GATED, closed.message)
         return Told(Reaction.ACCEPTED)

@@ -11,13 +11,12 @@ from tests.builders import (
     ACycle,
     a_cycle,
     a_decision,
-    a_digest,
     a_file,
     an_erased_copy,
-    an_erasure_certificate,
     an_erasure_report,
 )
 from tests.unit.test_closing import HOLDS
+from tests.unit.test_judging_replies import a_proof
 from tests.unit.test_named_calendars import at
 from tests.unit.test_opening import Openings, a_request
 
@@ -28,10 +27,10 @@ from notice_cycle.deadlines import judge, load, plan_of
 from notice_cycle.decisions import recall, redo, withdraw
 from notice_cycle.erasure.verify import verify_erasure
 from notice_cycle.errors import Conflict, Refused
-from notice_cycle.handover.route import packages_that_left, switch
+from notice_cycle.exchange.messages import ErasedCopy
+from notice_cycle.handover.route import switch
 from notice_cycle.report import report
 from notice_cycle.stage import CYCLE_RECORDS, followed_by, is_passed_over, predecessor_of
-from notice_cycle.values import sha256
 
 HANDED = a_cycle().up_to(r.HandoverRecord)
 BETWEEN = CYCLE_RECORDS[CYCLE_RECORDS.index(r.ReceiptRecord) : CYCLE_RECORDS.index(r.DeliveryRecord)]
@@ -105,25 +104,14 @@ def test_everything_before_the_erasure_is_passed_over_and_the_erasure_follows_wh
 
 def test_the_erasure_is_judged_without_a_delivery_but_over_all_that_left() -> None:
     cycle = given_up()
-    encryption = cycle[r.EncryptionRecord]
-    early = an_erased_copy(encryption.files[0].sha256, erased_at=OPENED_AT - timedelta(days=1))
+    package = cycle[r.EncryptionRecord].files[0].sha256
+    yesterday = {"started_at": OPENED_AT - timedelta(days=1), "erased_at": OPENED_AT - timedelta(days=1)}
 
-    def judged(*copies):  # type: ignore[no-untyped-def]
-        told = an_erasure_report(cycle, *copies)
-        return verify_erasure(
-            cycle[r.CompositionRecord],
-            encryption,
-            None,
-            told,
-            an_erasure_certificate(cycle, told),
-            left=packages_that_left(cycle.history(), []),
-            opened=[],
-            report_sha256=sha256(told.content()),
-            certificate_sha256=a_digest("certificate"),
-            signed_by="example_print",
-        )
+    def judged(*copies: ErasedCopy) -> r.ErasureRecord:
+        return verify_erasure(cycle.history(), [a_proof(cycle, an_erasure_report(cycle, *copies))])
 
-    assert judged(early).copies_erased == 1
+    on_host = an_erased_copy(package, carrier="サーバー", place="受け口", **yesterday)
+    assert judged(on_host).copies_erased == 1
     with pytest.raises(Refused, match="暗号化された印字データ"):
         judged(an_erased_copy(a_file("another").sha256))
 
