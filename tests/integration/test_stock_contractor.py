@@ -42,6 +42,7 @@ from notice_cycle.exchange.messages import (
     PrintLog,
     Receipt,
 )
+from notice_cycle.handover.route import packages_that_left
 from notice_cycle.records import DeliveryConfirmationRecord
 from notice_cycle.values import Person
 
@@ -181,7 +182,7 @@ def test_a_cycle_is_completed_from_receipt_to_certificate_with_stock_tools_alone
         CONTRACTOR, CONTRACTOR, erased.message, erased.sha256, certificate.message, certificate.sha256
     )
     history = package.delivered(second_level, delivered, _confirmed(report.message))
-    erasure = verify_erasure(history, [proof])
+    erasure = verify_erasure(history, [proof], left=packages_that_left(history, []))
     assert (erasure.copies_erased, erasure.notices) == (3, 12)
 
 
