@@ -1,7 +1,8 @@
 """Waiting for a contractor's signed messages on his host or the ward's desk, in reschedule mode.
 
 "Not there yet" looks again later; "cannot look" retries and says so; "wrong file" is quarantined, noted,
-mailed, and waited out until a right one comes. The task that runs here holds no key but the SFTP login.
+mailed, and waited out until a right one comes. Where a malware scanner is set, nothing enters unscanned. The task
+that runs here holds no key but the SFTP login.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from airflow.sdk import BaseSensorOperator
 from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
+from notice_cycle.exchange.malware import MalwareFound
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, Message
 from notice_cycle.handover.lgwan import Destination, check_destination
 from notice_cycle.handover.route import route_of
@@ -135,6 +137,8 @@ class ContractorReplySensor(BaseSensorOperator):
         digest = sha256(content)
         inbox, party = cycle.settings.inbox, cycle.configuration.party
         try:
+            if scanner := cycle.settings.malware_scanner:
+                scanner.refuse_malware(content + signature, kind.label_ja)
             message = door.admit(
                 content,
                 signature,
@@ -154,7 +158,9 @@ class ContractorReplySensor(BaseSensorOperator):
                 )
             )
             facts = {"cycle": cycle.id, "message": kind.label_ja, "reason": str(wrong)}
-            WardMail("reply_refused", "operator", facts)(context)
+            facts["what_ja"] = f"{kind.label_ja}のマルウェア"
+            template = "violation" if isinstance(wrong, MalwareFound) else "reply_refused"
+            WardMail(template, "operator", facts)(context)
             return False
         door.store(inbox, cycle.id, message, content, signature)
         earlier = [fact.message_sha256 for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
