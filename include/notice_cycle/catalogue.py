@@ -181,6 +181,13 @@ class Suite(Frozen):
         return expectations
 
 
+class DigestFiles(Frozen):
+    """Where the contract forbids the ward to read back: the contractor's digest files, and how long we wait for one."""
+
+    named: str = Field(pattern=r"^\{name\}[A-Za-z0-9._-]+$")
+    wait_seconds: int = Field(default=600, ge=1, le=7200)
+
+
 class Party(Frozen):
     """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data."""
 
@@ -193,6 +200,7 @@ class Party(Frozen):
     signer: str
     mail: str
     package: PackageTerms
+    digest_files: DigestFiles | None = None
 
 
 class MailAddresses(Frozen):

@@ -251,13 +251,14 @@ class RemoteFile(Frozen):
 
 
 class OverLgwan(Frozen):
-    """The line and the host a package was sent to, and what lay there afterwards."""
+    """The line and the host a package was sent to, what lay there afterwards, and how we know that it is the same."""
 
     host: str
     host_key_fingerprint: str
     transport: str
     remote_folder: str
     listing: tuple[RemoteFile, ...]
+    proved_by: Literal["読み戻し", "委託先のダイジェストファイル"] = "読み戻し"
 
 
 class ByUpload(Frozen):
@@ -496,6 +497,17 @@ class HandoverBegun(Fact):
     route: Route
     encrypted_file: StoredFile
     begun_at: datetime
+
+
+class HandoverCompleting(Fact):
+    """The last file of a package is whole and proved on the contractor's host and about to get its name.
+
+    From here on the contractor may take the package away: a later try that finds nothing does not send it again.
+    """
+
+    label_ja = "引渡しの仕上げ"
+    package: PackageId
+    completing_at: datetime
 
 
 class DiscsMade(Fact):

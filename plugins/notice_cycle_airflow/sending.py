@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import time
+from datetime import timedelta
 
 from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.handover.lgwan import (
+    ByDigestFile,
     Destination,
     Progress,
+    RemoteFolder,
     check_destination,
     check_outbox,
     hand_over,
@@ -17,12 +20,13 @@ from notice_cycle.handover.lgwan import (
 )
 from notice_cycle.handover.route import over_lgwan_before
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import CopyWithdrawn, EncryptionRecord, HandoverRecord
+from notice_cycle.records import CopyWithdrawn, EncryptionRecord, HandoverCompleting, HandoverRecord
 from notice_cycle_airflow.hooks.lgwan import LgwanHook
 from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
 _LOG_EVERY_SECONDS = 10.0
+_CLOCK_TOLERANCE = timedelta(minutes=15)
 
 
 def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
@@ -33,19 +37,47 @@ def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
             "架空データの印が、証跡台帳の区分と合いません。",
             advice="送信せずに止めました。情報システム課に連絡してください。",
         )
+    _refuse_a_wrong_clock(cycle, history)
     paths = check_outbox(encryption, cycle.settings.outbox, cycle.id)
     cycle.begin_handover("lgwan")
+    was_completing = encryption.package in {fact.package for fact in history.facts(HandoverCompleting)}
+
+    def completing() -> None:
+        cycle.note(HandoverCompleting(package=encryption.package, completing_at=clock.now()))
 
     async def send() -> HandoverRecord:
         hook = LgwanHook(sftp_conn_id=party.connection)
         check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
-        async with hook.folder(f"/to_contractor/{encryption.package}") as remote:
-            sent = await hand_over(remote, encryption.files, paths, _progress())
+        async with hook.folder(f"/to_contractor/{encryption.package}") as folder:
+            remote: RemoteFolder = folder
+            if agreed := party.digest_files:
+                remote = ByDigestFile(
+                    folder, encryption.files, named=agreed.named, wait_seconds=agreed.wait_seconds
+                )
+            sent = await hand_over(
+                remote,
+                encryption.files,
+                paths,
+                _progress(),
+                was_completing=was_completing,
+                completing=completing,
+            )
             _log.info("送信 %d件、すでに届いていたもの %d件。", len(sent), len(paths) - len(sent))
             listing = await remote.listing()
             return handover_record(encryption, remote, listing, party=party.id, sent_at=clock.now())
 
     return asyncio.run(send())
+
+
+def _refuse_a_wrong_clock(cycle: RunningCycle, history: CycleHistory) -> None:
+    """The hour of a hand-over is evidence: it is compared with the ledger's clock, which a moved one never matches."""
+    encrypted, off = history.entry_of(EncryptionRecord), cycle.ledger.clock_is_off_by()
+    before = encrypted is not None and clock.now() < encrypted.recorded_at
+    if before or (abs(off) > _CLOCK_TOLERANCE and not clock.is_moved()):
+        raise Refused(
+            f"このコンピュータの時計が正しくありません（台帳のデータベースとの差 {off.total_seconds() / 60:.0f}分）。",
+            advice="送信せずに止めました。時刻の同期を直してからクリアしてください。引渡しの日時は証跡に残ります。",
+        )
 
 
 def withdraw_packages(cycle: RunningCycle) -> str:
@@ -71,12 +103,24 @@ def withdraw_packages(cycle: RunningCycle) -> str:
 
 
 def _progress() -> Progress:
+    begun: dict[str, tuple[float, int]] = {}
     told = time.monotonic()
 
     def tell(name: str, sent: int, total: int) -> None:
         nonlocal told
-        if sent == total or time.monotonic() - told > _LOG_EVERY_SECONDS:
-            told = time.monotonic()
-            _log.info("%s: %s / %s バイト", name, f"{sent:,}", f"{total:,}")
+        now = time.monotonic()
+        since, already = begun.setdefault(name, (now, sent))
+        if sent == total or now - told > _LOG_EVERY_SECONDS:
+            told = now
+            rate = (sent - already) / (now - since) if now > since else 0.0
+            left = f"、残り {(total - sent) / rate:.0f}秒" if rate and sent < total else ""
+            _log.info(
+                "%s: %s / %s バイト（毎秒 %s バイト%s）",
+                name,
+                f"{sent:,}",
+                f"{total:,}",
+                f"{rate:,.0f}",
+                left,
+            )
 
     return tell
