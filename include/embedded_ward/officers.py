@@ -131,6 +131,7 @@ class Script:
         return "shonin", "承認する", {"reason": None}
 
     def _hand_over_passphrase(self, form: WaitingForm) -> Answer | None:
+        self._file_confirmations(form.cycle)
         notices = list(self.tray.glob(f"{form.cycle}-PW*.pdf"))
         if not notices:
             return None
@@ -146,10 +147,18 @@ class Script:
                 "means": "手渡し",
                 "tracking_number": None,
                 "quantity": "1",
+                "signed_by": "印刷 太郎",
+                "filed_under": "架空介保第2号",
             },
         )
 
+    def _file_confirmations(self, cycle: str) -> None:
+        """The 確認書 that lies ready is taken along, signed by both and filed: it leaves the tray."""
+        for paper in self.tray.glob(f"{cycle}*確認書*.pdf"):
+            paper.unlink()
+
     def _confirm_delivery(self, form: WaitingForm) -> Answer:
+        self._file_confirmations(form.cycle)
         return (
             "tanto2",
             "納品を確認した",
@@ -158,6 +167,8 @@ class Script:
                 "handler": "石川 恵",
                 "deliverer": "印刷 次郎",
                 "quantity": self._approved_envelopes(form),
+                "signed_by": "印刷 次郎",
+                "filed_under": "架空介保第3号",
             },
         )
 

@@ -96,6 +96,14 @@ class Variants(Frozen):
     values: dict[str, str] = Field(min_length=1)
 
 
+class ExpectedQuantities(Frozen):
+    """What a section expects of the annual run where no last year stands in the ledger."""
+
+    notices: int = Field(ge=1)
+    envelopes: int = Field(ge=1)
+    sheets: int = Field(ge=1)
+
+
 class Notice(Frozen):
     """One entry of the catalogue. `items` is the whitelist of what may be extracted, in order.
 
@@ -109,6 +117,7 @@ class Notice(Frozen):
     registered_work: str
     starts: YearlyStart | None = None
     trigger_ja: str = ""
+    expected: ExpectedQuantities | None = None
     source: SqlSource | FileDrop = Field(discriminator="kind")
     subject: Item = "insured_no"
     items: tuple[Item, ...]
@@ -211,12 +220,21 @@ class MailAddresses(Frozen):
     operator: str
 
 
+class PasswordGap(Frozen):
+    """How many minutes after the data a passphrase may be handed over, by route: after the disc, else after the receipt."""
+
+    lgwan: int = Field(default=0, ge=0)
+    manual: int = Field(default=0, ge=0)
+    dvd: int = Field(default=120, ge=0)
+
+
 class Parties(Frozen):
     """parties.yaml. A party is parsed only for the notice that names it: a mistake in one hides no other."""
 
     ward: str
     insured_number_rule: Literal["none", "modulus10", "modulus11"] = "modulus10"
     mail: MailAddresses
+    password_gap_minutes: PasswordGap = PasswordGap()
     parties: dict[str, dict[str, Any]]
 
 
@@ -253,6 +271,7 @@ class Configuration(Frozen):
     insured_number_rule: Literal["none", "modulus10", "modulus11"]
     party: Party
     mail: MailAddresses
+    password_gap_minutes: PasswordGap = PasswordGap()
 
     def heading_of(self, item: str) -> str:
         """Under which heading the print file has an item; `resolve` sees to it that subject and totals have one."""
@@ -319,6 +338,7 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
             within=f"parties.{notice.party}.",
         ),
         mail=known.mail,
+        password_gap_minutes=known.password_gap_minutes,
     )
 
 

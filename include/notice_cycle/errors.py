@@ -3,6 +3,7 @@
     NoticeCycleError
     ├── CannotLook      something outside does not answer now: try again, then tell the operator
     ├── Refused         what was given is wrong: a person must put it right, then the stage runs again
+    │   ├── Differs         two sides do not say the same: kept open as a discrepancy until a right answer
     │   ├── Altered         bytes differ from what was signed, promised or recorded
     │   └── NotConfigured   catalogue, parties or settings name something wrong or nothing
     └── Conflict        two different truths for the same thing: stop and ask a person
@@ -31,6 +32,10 @@ class CannotLook(NoticeCycleError):
 
 class Refused(NoticeCycleError):
     """What was given is wrong and stays wrong until a person puts it right."""
+
+
+class Differs(Refused):
+    """What a person stated is not what the records or the register say."""
 
 
 class Altered(Refused):

@@ -6,12 +6,15 @@ that was begun for invented data.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Conflict, Refused
+from notice_cycle.gates.eligibility import coupled_terminals
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import OpeningRecord
+from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
 
 REASONS_JA = {
@@ -36,6 +39,14 @@ class OpeningRequest(Frozen):
     occasion: Occasion
     reason_code: str
     batch_no: str
+
+
+def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
+    """LGWAN by itself only from a registered coupled terminal; without one the officer's own upload is the default."""
+    if configuration.notice.route != "lgwan" or coupled_terminals(register, day):
+        return configuration
+    notice = configuration.notice.model_copy(update={"route": "manual"})
+    return configuration.model_copy(update={"notice": notice})
 
 
 def open_cycle(

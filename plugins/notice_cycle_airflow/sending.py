@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 from notice_cycle import clock
+from notice_cycle.acknowledgement.voiding import disclosed_packages
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.handover.lgwan import (
     ByDigestFile,
@@ -45,6 +46,11 @@ def send_package(cycle: RunningCycle, history: CycleHistory) -> HandoverRecord:
     def completing() -> None:
         cycle.note(HandoverCompleting(package=encryption.package, completing_at=clock.now()))
 
+    disclosed = disclosed_packages(history)
+    for package in _not_withdrawn(history):
+        if package in disclosed:
+            cycle.note(asyncio.run(_take_off(cycle, package)))
+
     async def send() -> HandoverRecord:
         hook = LgwanHook(sftp_conn_id=party.connection)
         check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
@@ -82,24 +88,28 @@ def _refuse_a_wrong_clock(cycle: RunningCycle, history: CycleHistory) -> None:
 
 def withdraw_packages(cycle: RunningCycle) -> str:
     """Takes earlier packages off the contractor's host. When it cannot be reached, the form asks for the proof."""
-    history, party = cycle.history(), cycle.configuration.party
-    withdrawn = {fact.package for fact in history.facts(CopyWithdrawn) if not fact.left}
-    current = history.latest(EncryptionRecord).package
-    waiting = [one for one in over_lgwan_before(history, current) if one not in withdrawn]
-
-    async def take_off(package: str) -> CopyWithdrawn:
-        hook = LgwanHook(sftp_conn_id=party.connection)
-        check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
-        async with hook.folder(f"/to_contractor/{package}") as remote:
-            return await withdraw(remote, package, at=clock.now())
-
+    waiting = _not_withdrawn(cycle.history())
     for package in waiting:
         try:
-            cycle.note(asyncio.run(take_off(package)))
+            cycle.note(asyncio.run(_take_off(cycle, package)))
         except CannotLook as unreachable:
             _log.warning("%s 次の書式で、委託先が開いていないことを書面で確認してください。", unreachable)
             return "回線が使えない"
     return f"引上げ {len(waiting)}件"
+
+
+def _not_withdrawn(history: CycleHistory) -> list[str]:
+    withdrawn = {fact.package for fact in history.facts(CopyWithdrawn) if not fact.left}
+    current = history.latest(EncryptionRecord).package
+    return [one for one in over_lgwan_before(history, current) if one not in withdrawn]
+
+
+async def _take_off(cycle: RunningCycle, package: str) -> CopyWithdrawn:
+    party = cycle.configuration.party
+    hook = LgwanHook(sftp_conn_id=party.connection)
+    check_destination(await hook.destination(), allowed=Destination(host=party.host, port=party.port))
+    async with hook.folder(f"/to_contractor/{package}") as remote:
+        return await withdraw(remote, package, at=clock.now())
 
 
 def _progress() -> Progress:

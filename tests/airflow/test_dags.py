@@ -23,7 +23,7 @@ ROUTES = (
     ["handover.prepare_upload", "handover.confirm_upload"],
     ["handover.withdraw_copies", "handover.make_discs", "handover.confirm_discs"],
 )
-OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch")
+OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch", "passphrase_notice_void")
 
 REGISTER = ("gate_exception", *(f"register_{kind}" for kind in KINDS))
 

@@ -2,10 +2,12 @@
 
 from typing import Any, cast
 
-from notice_cycle.errors import Refused
+from notice_cycle.catalogue import Configuration
+from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
+from notice_cycle.errors import Differs
 from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, DeliveryRecord
+from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, DeliveryRecord, Record
 
 DELIVERED_AT = Field(
     key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True
@@ -22,7 +24,7 @@ class DeliveryConfirmation(Form):
     title_ja = "納品確認書"
     role = "担当"
     options = ("納品を確認した",)
-    fields = (DELIVERED_AT, HANDLER, DELIVERER, QUANTITY)
+    fields = (DELIVERED_AT, HANDLER, DELIVERER, QUANTITY, SIGNED_BY, FILED)
     record = DeliveryConfirmationRecord
 
     def body(self, history: CycleHistory) -> str:
@@ -40,13 +42,13 @@ class DeliveryConfirmation(Form):
         """The ward's count must equal the planned envelopes."""
         quantity, planned = answer.count(QUANTITY), history.latest(CompositionRecord).quantities.envelopes
         if quantity != planned:
-            raise Refused(
+            raise Differs(
                 f"数えた数量（{quantity:,}封）が計画（{planned:,}封）と一致しません。",
                 advice="数え直し、合わないときは委託先と照合してください。合うまで納品は完了しません。",
             )
         opening = history.opening
         return DeliveryConfirmationRecord(
-            confirmation_number=f"{history.entries[0].cycle}-納品確認書",
+            confirmation_number=printed_number(self.id, history),
             delivered_at=answer.moment(DELIVERED_AT),
             handler=answer.text(HANDLER),
             contents=_contents(history),
@@ -55,7 +57,16 @@ class DeliveryConfirmation(Form):
             deliverer=answer.text(DELIVERER),
             entered_by=answer.by,
             entered_at=answer.at,
+            signed_by=answer.text(SIGNED_BY),
+            filed_under=answer.text(FILED),
         )
+
+    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+        """Who delivered and who signed is on that day's roster."""
+        given = cast(DeliveryConfirmationRecord, record)
+        named = [(DELIVERER, given.deliverer), (SIGNED_BY, given.signed_by)]
+        configuration = Configuration.model_validate(history.opening.configuration)
+        require_on_roster(staff, configuration, given.delivered_at, named)
 
 
 def _contents(history: CycleHistory) -> str:

@@ -105,6 +105,8 @@ class CycleFacts(Frozen):
     data_handed_at: datetime | None = None
     password_handed_at: datetime | None = None
     password_gap_minutes: int = 0
+    media_given_by: str = ""
+    password_given_by: str = ""
     print_excess_unexplained: int | None = None
     delivered_by: str | None = None
     media_out: int = 0
@@ -165,6 +167,9 @@ def facts_of(
         "media_out": disc.quantity if disc else 0,
         "data_handed_at": (disc.handed_at if disc else handover.sent_at) if handover else None,
         "password_handed_at": password.handed_at if password else None,
+        "password_gap_minutes": getattr(configuration.password_gap_minutes, route),
+        "media_given_by": disc.giver if disc else "",
+        "password_given_by": password.giver if password else "",
         "passwords_out": password.quantity if password else 0,
     }
     return CycleFacts.model_validate(known | (further or {}))
