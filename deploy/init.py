@@ -49,6 +49,7 @@ def main() -> None:
     with psycopg.connect(superuser, dbname="ledger", autocommit=True) as administrator:
         administrator.execute("GRANT CONNECT ON DATABASE ledger TO ledger_writer, ledger_reader")
     _say("ledger")
+    from notice_cycle.settings import Settings
     from notice_cycle_airflow import roles
     from notice_cycle_airflow.pools import synchronise_pools
 
@@ -63,7 +64,7 @@ def main() -> None:
     )
     listed = json.loads(_secret("users.json"))
     users = [roles.User(**{**user, "password": SecretStr(user["password"])}) for user in listed]
-    roles.synchronise_roles_and_users([administrator, *users])
+    roles.synchronise_roles_and_users([administrator, *users], Settings().config_folder)
     _say(f"roles, pools, administrator, {len(users)} users")
 
 

@@ -143,16 +143,19 @@ def _outside_world(made: "_Folder") -> None:
         signers += "" if signer in signers else signer
     made.write("demo_ward_signers", signers)
     roster = (
-        ("tanto1", "担当", "青木", "一郎"),
-        ("tanto2", "担当", "石川", "恵"),
-        ("shonin", "承認者", "上田", "誠"),
-        ("unyo", "情報システム運用", "江口", "望"),
-        ("kansa", "監査", "大野", "薫"),
+        ("tanto1", "担当", "青木", "一郎", ["介護保険課"]),
+        ("tanto2", "担当", "石川", "恵", ["介護保険課"]),
+        ("shonin", "承認者", "上田", "誠", ["介護保険課", "地域包括ケア推進課"]),
+        ("kacho", "課長", "北村", "修", ["介護保険課"]),
+        ("houkatsu", "担当", "木村", "直子", ["地域包括ケア推進課"]),
+        ("unyo", "情報システム運用", "江口", "望", []),
+        ("kansa", "監査", "大野", "薫", []),
+        ("kanri", "管理者", "小川", "豊", []),
     )
     users = [
-        {"name": name, "role": role, "family_name": family, "given_name": given,
+        {"name": name, "role": role, "family_name": family, "given_name": given, "sections": sections,
          "mail": f"{name}@ward.example", "password": secrets.token_urlsafe(18)}
-        for name, role, family, given in roster
+        for name, role, family, given, sections in roster
     ]  # fmt: skip
     made.keep("users.json", json.dumps(users, ensure_ascii=False, indent=1))
     passwords = {user["name"]: user["password"] for user in json.loads(made.read("users.json"))}

@@ -6,11 +6,11 @@ from notice_cycle_airflow.deadlines import ClosingDue
 from notice_cycle_airflow.form_refresh import FormRefresh
 from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
-from notice_cycle_airflow.views import report
+from notice_cycle_airflow.views import copies, plan, report
 
 
 class NoticeCyclePlugin(AirflowPlugin):
-    """The timetable of the yearly start, the report page, forms that show what they say now, and a UI in Japanese."""
+    """Timetable of the yearly start; pages report, plan and copies; forms that show what they say now; a UI in Japanese."""
 
     name = "notice_cycle"
     timetables = [AnnualStartTimetable]  # noqa: RUF012 - Airflow reads a list
@@ -18,7 +18,7 @@ class NoticeCyclePlugin(AirflowPlugin):
         {"app": report.app, "url_prefix": report.PREFIX, "name": "notice cycle"}
     ]
     deadline_references = [ClosingDue]  # noqa: RUF012 - as above
-    external_views = [report.VIEW]  # noqa: RUF012 - as above
+    external_views = [report.VIEW, plan.VIEW, copies.VIEW]  # noqa: RUF012 - as above
     fastapi_root_middlewares = [  # noqa: RUF012 - as above
         {"name": "form refresh", "middleware": FormRefresh},
         {"name": "japanese first", "middleware": JapaneseFirst},

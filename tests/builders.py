@@ -248,6 +248,10 @@ def a_cycle(
                 envelopes_delivered=quantities.envelopes,
                 lots=1,
                 delivered_at=at[r.DeliveryRecord],
+                computers=("PRINT-01",),
+                place="区役所 本庁舎 文書集配室",
+                delivered_by="配達 次郎",
+                deliveries=(r.LotDelivered(lot="1", envelopes=quantities.envelopes),),
             ),
             r.DeliveryConfirmationRecord(
                 confirmation_number=f"{cycle}-納品確認書",
@@ -265,9 +269,10 @@ def a_cycle(
                 certificate_sha256=a_digest("erasure certificate"),
                 certificate_number="消-26-001",
                 signed_by=CONTRACTOR,
-                copies_erased=2,
+                copies_erased=3,
                 notices=persons,
                 erased_at=at[r.ErasureRecord],
+                parties=(_an_erasure(files[0], print_file, at[r.ErasureRecord]),),
             ),
             r.ErasureConfirmationRecord(
                 method="ビデオ通話",
@@ -292,6 +297,42 @@ def a_cycle(
     )
 
 
+def _an_erasure(package: StoredFile, opened: StoredFile, at: datetime) -> r.PartyErasure:
+    held = (
+        ("サーバー", "受け口", package),
+        ("パソコン", "PRINT-01", package),
+        ("パソコン", "PRINT-01", opened),
+    )
+    return r.PartyErasure(
+        party=CONTRACTOR,
+        signed_by=CONTRACTOR,
+        report_sha256=a_digest("erasure report"),
+        certificate_sha256=a_digest("erasure certificate"),
+        certificate_number="消-26-001",
+        addressed_to=("甲",),
+        certified_at=at,
+        responsible_person="責任 六郎",
+        backups="控えなし",
+        copies=tuple(
+            r.CopyErased.model_validate(
+                {
+                    "place": place,
+                    "carrier": carrier,
+                    "file_sha256": file.sha256,
+                    "method": "purge",
+                    "tool": "nvme format",
+                    "serial_number": "SN-0001",
+                    "started_at": at - timedelta(minutes=5),
+                    "erased_at": at,
+                    "operator": "消去 四郎",
+                    "witness": "立会 五郎",
+                }
+            )
+            for carrier, place, file in held
+        ),
+    )
+
+
 def an_opening(
     *, run_id: str = "manual__1", batch_no: str = "2026-annual", synthetic: bool = True, cycle: str = CYCLE
 ) -> r.OpeningRecord:
@@ -309,6 +350,57 @@ def an_opening(
         synthetic=synthetic,
         configuration=the_configuration().model_dump(mode="json"),
         configuration_sha256=the_configuration().digest(),
+    )
+
+
+def on_disc(discs: int = 1, package: str = f"{CYCLE}-p1") -> dict[str, Any]:
+    """What makes a hand-over one by disc: `a_cycle().with_(handover=on_disc())`."""
+    handed_at = OPENED_AT + timedelta(hours=5)
+    handover = r.OnDisc(
+        confirmation_number=f"{package}-媒体引渡確認書",
+        discs=tuple(
+            r.Disc(label=f"{package}-d{number}", image=a_file(f"{package}-d{number}.iso", b"image"))
+            for number in range(1, discs + 1)
+        ),
+        burnt_at="機械室",
+        kept_in_safe="本社2階 金庫A",
+        notice_kept_in="本社3階 キャビネットB",
+        giver="職員 一郎",
+        taker="受領 太郎",
+        handed_at=handed_at,
+        means="手渡し",
+        tracking_number="",
+        quantity=discs,
+        lgwan_copy="送っていない",
+        filed_under="26介保第95号",
+        entered_by=TANTO,
+        entered_at=handed_at,
+    )
+    return {"lgwan": None, "dvd": handover.model_dump()}
+
+
+def come_back(discs: int = 1, package: str = f"{CYCLE}-p1") -> tuple[r.MediaReturn, r.PassphraseReturn]:
+    """返却確認書 of discs and one notice, twenty days after the opening."""
+    returned_at = OPENED_AT + timedelta(days=20)
+    both: dict[str, Any] = {
+        "package": package,
+        "returned_at": returned_at,
+        "giver": "印刷 次郎",
+        "taker": "石川 恵",
+        "filed_under": "26介保第96号",
+        "entered_by": TANTO,
+        "entered_at": returned_at,
+    }
+    return (
+        r.MediaReturn(
+            confirmation_number=f"{package}-媒体返却確認書", contents="DVD-R", quantity=discs, **both
+        ),
+        r.PassphraseReturn(
+            confirmation_number=f"{package}-パスワード返却確認書",
+            contents="パスワード通知書",
+            quantity=1,
+            **both,
+        ),
     )
 
 
@@ -446,6 +538,8 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "lots": (m.Lot(lot="1", envelopes=cycle[r.CompositionRecord].quantities.envelopes),),
         "sheets_spoiled": 0,
+        "place": "区役所 本庁舎 文書集配室",
+        "delivering_party": "乙",
         "delivered_at": OPENED_AT + timedelta(days=2),
         "delivered_by": "配達 次郎",
     }
@@ -455,14 +549,30 @@ def a_delivery_report(cycle: ACycle, **changes: Any) -> m.DeliveryReport:
 def an_erased_copy(digest: str, **changes: Any) -> m.ErasedCopy:
     known: dict[str, Any] = {
         "place": "PRINT-01",
+        "carrier": "パソコン",
         "file_sha256": digest,
         "method": "purge",
         "tool": "nvme format",
+        "serial_number": "SN-0001",
+        "started_at": changes.get("erased_at", OPENED_AT + timedelta(days=5)) - timedelta(minutes=10),
         "erased_at": OPENED_AT + timedelta(days=5),
         "operator": "消去 四郎",
         "witness": "立会 五郎",
     }
     return m.ErasedCopy(**(known | changes))
+
+
+def every_copy_erased(cycle: ACycle, **changes: Any) -> tuple[m.ErasedCopy, ...]:
+    """What a contractor over LGWAN holds: the package on its host and on its PC, and the opened print file."""
+    package, opened = (
+        cycle[r.EncryptionRecord].files[0].sha256,
+        cycle[r.CompositionRecord].print_file.sha256,
+    )
+    return (
+        an_erased_copy(package, **{"carrier": "サーバー", "place": "受け口", **changes}),
+        an_erased_copy(package, **changes),
+        an_erased_copy(opened, **changes),
+    )
 
 
 def an_erasure_report(cycle: ACycle, *copies: m.ErasedCopy, **changes: Any) -> m.ErasureReport:
@@ -471,8 +581,7 @@ def an_erasure_report(cycle: ACycle, *copies: m.ErasedCopy, **changes: Any) -> m
         "cycle": cycle.id,
         "manifest_sha256": encryption.manifest_sha256,
         "notices": composition.quantities.notices,
-        "copies": copies
-        or (an_erased_copy(encryption.files[0].sha256), an_erased_copy(composition.print_file.sha256)),
+        "copies": copies or every_copy_erased(cycle),
         "backups": "控えなし",
     }
     return m.ErasureReport(**(known | changes))
@@ -484,6 +593,7 @@ def an_erasure_certificate(cycle: ACycle, report: m.ErasureReport, **changes: An
         "manifest_sha256": cycle[r.EncryptionRecord].manifest_sha256,
         "certificate_number": "消-26-001",
         "report_sha256": sha256(report.content()),
+        "addressed_to": ("甲",),
         "certified_at": OPENED_AT + timedelta(days=6),
         "responsible_person": "責任 六郎",
     }

@@ -22,6 +22,7 @@ def acknowledgement() -> None:
             cycle = current_cycle()
 
             def judged(history):
+                cycle.judge_gates("acknowledgement")
                 receipt, digest = cycle.received(Receipt)
                 with cycle.judging((Receipt, digest)):
                     return verify_receipt(

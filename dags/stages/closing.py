@@ -5,19 +5,23 @@ from airflow.sdk import task, task_group
 
 @task_group(group_id="closing", group_display_name="10 完了")
 def closing() -> None:
-    @task(task_display_name="区の控えと鍵の廃棄")
+    # Without a disc the form of the returns is skipped, and this runs all the same.
+    @task(task_display_name="区の控えと鍵の廃棄", trigger_rule="none_failed_min_one_success")
     def destroy() -> str:
-        """鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを確かめます。"""
+        """委託先の控えと返却の関門を確かめてから、区の鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを見ます。"""
         from notice_cycle import clock
         from notice_cycle.closing import destroy, survey
         from notice_cycle.records import DestructionBegun, DestructionRecord
-        from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.judging import judge_replies
+        from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
         with telling():
             cycle = current_cycle()
+            judge_replies(cycle, the_context())
             places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
 
-            def gone(_history):
+            def gone(history):
+                cycle.judge_gates("closing")
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())

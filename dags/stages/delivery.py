@@ -16,12 +16,17 @@ def delivery() -> None:
         """印刷枚数と納品数量を計画と照合し、計画を超える印刷に理由があることを確かめます。"""
         from notice_cycle.delivery.reconcile import verify_delivery
         from notice_cycle.records import CompositionRecord, EncryptionRecord
-        from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.judging import judge_replies
+        from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
         with telling():
             cycle = current_cycle()
+            judge_replies(cycle, the_context())
 
             def judged(history):
+                cycle.judge_gates("delivery")
+                party, notice = cycle.configuration.party, cycle.configuration.notice.id
+                contracts = cycle.register().contracts_for(notice, party.id)
                 log, log_digest = cycle.received(PrintLog)
                 report, report_digest = cycle.received(DeliveryReport)
                 with cycle.judging((PrintLog, log_digest), (DeliveryReport, report_digest)):
@@ -32,7 +37,9 @@ def delivery() -> None:
                         report,
                         log_sha256=log_digest,
                         report_sha256=report_digest,
-                        signed_by=cycle.configuration.party.signer,
+                        signed_by=party.signer,
+                        reasons=party.print_reasons,
+                        places=sorted({held.content.delivery_place for held in contracts}),
                     )
 
             return cycle.once(DeliveryRecord, judged)

@@ -18,9 +18,10 @@ def encryption() -> None:
         with telling():
             cycle = current_cycle()
             try_to_tell_quantities(cycle.ledger, cycle.settings, cycle.id, cycle.actor, deliver)
-            return cycle.once(
-                EncryptionRecord,
-                lambda history: encrypt_package(
+
+            def encrypted(history):
+                cycle.judge_gates("encryption")
+                return encrypt_package(
                     history.latest(CompositionRecord),
                     history.latest(HandoverApprovalRecord),
                     cycle.configuration,
@@ -31,7 +32,8 @@ def encryption() -> None:
                     number=next_number(history.ever(EncryptionRecord), cycle.packages_beyond()),
                     synthetic=cycle.opening.synthetic,
                     at=clock.now(),
-                ),
-            )
+                )
+
+            return cycle.once(EncryptionRecord, encrypted)
 
     encrypt()

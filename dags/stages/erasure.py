@@ -4,6 +4,7 @@ from airflow.sdk import chain, task, task_group
 
 from notice_cycle.erasure.confirmation import ErasureConfirmation
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
+from notice_cycle.handover.returns import Returns
 from notice_cycle.records import ErasureRecord
 from notice_cycle_airflow.operators.evidence_form import EvidenceForm
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
@@ -14,35 +15,25 @@ def erasure() -> None:
     @task(task_display_name="消去報告書と消去証明書の照合")
     def verify_erasure() -> str:
         """委託先が持っていた控えがすべて消去され、証明されていることを確かめます。"""
-        from notice_cycle.erasure.verify import verify_erasure
-        from notice_cycle.handover.route import packages_that_left
-        from notice_cycle.records import (
-            CompositionRecord,
-            ContentReceiptRecord,
-            DeliveryConfirmationRecord,
-            EncryptionRecord,
-        )
-        from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle.erasure.verify import proofs_of, verify_erasure
+        from notice_cycle_airflow.judging import judge_replies
+        from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
         with telling():
             cycle = current_cycle()
+            judge_replies(cycle, the_context())
 
             def judged(history):
-                report, report_digest = cycle.received(ErasureReport)
-                certificate, certificate_digest = cycle.received(ErasureCertificate)
-                with cycle.judging((ErasureReport, report_digest), (ErasureCertificate, certificate_digest)):
-                    return verify_erasure(
-                        history.latest(CompositionRecord),
-                        history.latest(EncryptionRecord),
-                        history.latest(DeliveryConfirmationRecord),
-                        report,
-                        certificate,
-                        left=packages_that_left(history, cycle.packages_beyond()),
-                        opened=history.ever(ContentReceiptRecord),
-                        report_sha256=report_digest,
-                        certificate_sha256=certificate_digest,
-                        signed_by=cycle.configuration.party.signer,
-                    )
+                cycle.judge_gates("erasure")
+                name_of = cycle.register().name_of
+                reports, certificates = (
+                    cycle.all_received(kind) for kind in (ErasureReport, ErasureCertificate)
+                )
+                proofs = proofs_of(history, reports, certificates, name_of)
+                messages = [(ErasureReport, proof.report_sha256) for proof in proofs]
+                messages += [(ErasureCertificate, proof.certificate_sha256) for proof in proofs]
+                with cycle.judging(*messages):
+                    return verify_erasure(history, proofs, beyond=cycle.packages_beyond(), name_of=name_of)
 
             return cycle.once(ErasureRecord, judged)
 
@@ -56,3 +47,6 @@ def erasure() -> None:
         verify_erasure(),
         EvidenceForm(task_id="confirm_erasure", form=ErasureConfirmation),
     )
+    EvidenceForm(
+        task_id="confirm_returns", form=Returns
+    )  # beside the erasure; skipped where no disc went out

@@ -18,6 +18,7 @@ def extraction() -> None:
             cycle.vault.create()
 
             def extracted(_: object) -> ExtractionRecord:
+                cycle.judge_gates("extraction")
                 with opened(cycle) as (control, rows):
                     return extract(
                         control,

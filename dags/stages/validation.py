@@ -19,16 +19,18 @@ def validation() -> None:
 
         with telling():
             cycle = current_cycle()
-            return cycle.once(
-                ValidationRecord,
-                lambda history: validate(
+
+            def validated(history):
+                cycle.judge_gates("validation")
+                return validate(
                     history.latest(ExtractionRecord),
                     cycle.configuration,
                     cycle.vault,
                     siblings=decided_elsewhere(cycle),
                     annual=cycle.opening.occasion is Occasion.ANNUAL,
-                ),
-            )
+                )
+
+            return cycle.once(ValidationRecord, validated)
 
     @task(task_display_name="該当者一覧の印刷")
     def print_findings() -> str:
@@ -44,9 +46,13 @@ def validation() -> None:
             history = cycle.history()
             validation = history.latest(ValidationRecord)
             printed = history.facts(FindingListPrinted)
-            if not any(rule.broken for rule in validation.rules):
+            broken = {rule.rule for rule in validation.rules if rule.broken}
+            if not broken:
                 return "該当なし"
-            if any(one.validation_sha256 == validation.staging_sha256 for one in printed):
+            if any(
+                one.validation_sha256 == validation.staging_sha256 and one.rules.keys() == broken
+                for one in printed
+            ):
                 return "印刷済み"
             fact = print_finding_list(
                 validation,

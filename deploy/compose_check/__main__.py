@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.compose_check import afterwards, reaches
-from deploy.compose_check.cycle import MEETINGS, Cycle
+from deploy.compose_check.cycle import DISC_RUN, MEETINGS, Cycle
 from deploy.compose_check.deployment import (
     BUILDS,
     HEALTHY_WITHIN_SECONDS,
@@ -61,6 +61,9 @@ class Check:
         self._do("memory after", lambda: self._memory("after"))
         self._do("quantities, ledger", lambda: afterwards.check_quantities(self.deployment))
         self._do("package", lambda: afterwards.check_package(self.deployment, self._seen()))
+        self._do("cycle by disc", self._disc_cycle)
+        self._do("disc: quantities", lambda: afterwards.check_quantities(self.deployment, DISC_RUN))
+        self._do("disc", lambda: afterwards.check_disc(self.deployment))
         self._do("nothing is left", lambda: afterwards.check_nothing_is_left(self.deployment))
         self._do("canary", lambda: afterwards.check_canary(self.deployment))
 
@@ -126,11 +129,7 @@ class Check:
         return f"{sum(told.values()):,.0f} MiB in {len(told)} containers"
 
     def _cycle(self) -> str:
-        password = json.loads(self.secrets["demo_officers.json"])["unyo"]
-        operator = Officer("unyo", password, self.deployment.address, self.certificate)
-        self.cycle = cycle = Cycle(
-            self.deployment, operator, lambda told: print(f"           {told}", flush=True)
-        )
+        self.cycle = cycle = Cycle(self.deployment, self._operator(), _tell)
         cycle.start()
         cycle.shake()
         cycle.wait_for_end()
@@ -148,6 +147,19 @@ class Check:
             raise CheckFailed("left behind: " + ", ".join(left))
         return "no container, network, volume or secret is left"
 
+    def _disc_cycle(self) -> str:
+        cycle = Cycle.by_disc(self.deployment, self._operator(), _tell)
+        cycle.start()
+        cycle.switch_to_disc()
+        cycle.wait_for_end()
+        if (sent := cycle.tasks()["handover.send"]["state"]) != "skipped":
+            raise CheckFailed(f"handover.send is {sent} in a cycle by disc", "worker-lgwan")
+        return f"closed; {len(cycle.cleared)} tasks had to be cleared by hand"
+
+    def _operator(self) -> Officer:
+        password = json.loads(self.secrets["demo_officers.json"])["unyo"]
+        return Officer("unyo", password, self.deployment.address, self.certificate)
+
     def _do(self, name: str, act: Callable[[], str]) -> None:
         self.step = name
         began = time.monotonic()
@@ -157,6 +169,10 @@ class Check:
             seconds = time.monotonic() - began
             self.times.append((name, seconds))
         print(f"{seconds:7.1f} s  {name}{': ' if told else ''}{told}", flush=True)
+
+
+def _tell(told: str) -> None:
+    print(f"           {told}", flush=True)
 
 
 def _or_dash(number: float | None) -> str:

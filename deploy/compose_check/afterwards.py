@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.compose_check.cycle import RUN
+from deploy.compose_check.cycle import DISC_RUN, RUN
 from deploy.compose_check.deployment import CheckFailed, Deployment
 from tests.e2e.trace import files_below, traces  # the same search as in the end-to-end test
 
@@ -20,23 +20,23 @@ MUST_BE_EMPTY = ("/srv/vault", "/srv/outbox", "/srv/inbox", "/srv/print_tray")
 DUMPED = ("airflow", "ledger")
 
 
-def read_history(deployment: Deployment) -> CycleHistory:
-    """The cycle of this run out of the ledger, whose chain must verify; read with the auditor's login."""
+def read_history(deployment: Deployment, run: str = RUN) -> CycleHistory:
+    """The cycle of a run out of the ledger, whose chain must verify; read with the auditor's login."""
     told = deployment.run_as_init("ledger.py")
     if not told["holds"]:
         raise CheckFailed(f"the ledger does not verify: {told['reason']}", "postgres")
     entries = [Entry.from_text(text) for text in told["entries"]]
     opened = [
-        entry for entry in entries if entry.kind == r.OpeningRecord.kind() and entry.data["run_id"] == RUN
+        entry for entry in entries if entry.kind == r.OpeningRecord.kind() and entry.data["run_id"] == run
     ]
     if len(opened) != 1:
         raise CheckFailed(f"{len(opened)} cycles were opened by one run", "worker")
     return CycleHistory([entry for entry in entries if entry.cycle == opened[0].cycle])
 
 
-def check_quantities(deployment: Deployment) -> str:
+def check_quantities(deployment: Deployment, run: str = RUN) -> str:
     """Every record stands once, every quantity agrees, the chain verifies."""
-    history = read_history(deployment)
+    history = read_history(deployment, run)
     kinds = [entry.kind for entry in history.records]
     if kinds != [record.kind() for record in CYCLE_RECORDS]:
         raise CheckFailed(f"not every record stands exactly once: {', '.join(kinds)}", "worker")
@@ -70,6 +70,24 @@ def check_package(deployment: Deployment, seen: list[str]) -> str:
     if left := deployment.package_on_host():
         raise CheckFailed(f"the contractor's host still holds:\n{left}", "contractor-host")
     return f"{len(expected)} files lay there as recorded, the same {len(seen)} times looked at; erased now"
+
+
+def check_disc(deployment: Deployment) -> str:
+    """The small cycle went by disc alone: given once, nothing over the line, discs and notice given back."""
+    history = read_history(deployment, DISC_RUN)
+    handover = history.latest(r.HandoverRecord)
+    if handover.dvd is None:
+        raise CheckFailed(f"the cycle went by {handover.route}", "worker")
+    back = [fact.quantity for kind in (r.MediaReturn, r.PassphraseReturn) for fact in history.facts(kind)]
+    if back != [handover.dvd.quantity, 1]:
+        raise CheckFailed(f"{back} came back of {handover.dvd.quantity} discs and a notice", "officers")
+    if begun := [fact.package for fact in history.facts(r.HandoverBegun) if fact.route != "dvd"]:
+        raise CheckFailed(f"{', '.join(begun)} was begun to be sent over the line", "worker-lgwan")
+    if left := deployment.package_on_host():
+        raise CheckFailed(f"the contractor's host holds:\n{left}", "contractor-host")
+    return (
+        f"{handover.dvd.quantity} disc given once and given back with its notice, nothing of it over the line"
+    )
 
 
 def check_nothing_is_left(deployment: Deployment) -> str:

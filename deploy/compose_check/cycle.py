@@ -1,4 +1,5 @@
-"""One whole cycle through the REST API, with every container restarted or killed in the middle of it.
+"""Whole cycles through the REST API: one over LGWAN with every container restarted or killed in the middle of it, and
+a small one by disc after it.
 
 MEETINGS says which container dies at which task. What is killed dies at once and comes back as after a power cut. While
 something is restarted in good order the DAG is paused, so that the cycle does not run past the next meeting. A task
@@ -6,7 +7,7 @@ that failed for good is cleared, as an operator would, and counted.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,14 @@ TASK_WITHIN_SECONDS = 900.0  # what the broker loses is queued again after ten m
 CYCLE_WITHIN_SECONDS = 1200.0
 WORKERS = ("worker", "worker-lgwan")
 _LOOK_EVERY_SECONDS = 0.3
+DISC_RUN, DISC_CYCLE = "compose-check-disc", f"2026-{NOTICE}-supplementary-01"
+_DECISION = "compose-check-route"
+_DISC_CONF = {
+    "fiscal_year": 2026,
+    "occasion": "supplementary",
+    "reason_code": "corrected",
+    "batch_no": "2026-08-supplementary",
+}
 _CONF = {"fiscal_year": 2026, "occasion": "annual", "reason_code": "annual", "batch_no": "2026-annual"}
 
 RUNNING, ASKING = ("running",), ("awaiting_input",)
@@ -68,13 +77,15 @@ class Cycle:
     met: list[Meeting] = field(default_factory=list)
     seen_on_host: list[str] = field(default_factory=list)
     began: float = 0.0
+    run: str = RUN
+    conf: Mapping[str, object] = field(default_factory=lambda: _CONF)
     _killed_at_try: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Waits for the DAG, unpauses and triggers it."""
         self._pause(False)
         self.began = time.monotonic()
-        run = {"dag_run_id": RUN, "logical_date": None, "conf": _CONF}
+        run = {"dag_run_id": self.run, "logical_date": None, "conf": dict(self.conf)}
         self._ask("POST", f"/api/v2/dags/{NOTICE}/dagRuns", run)
         _wait(self.state, "the run", ANSWER_WITHIN_SECONDS, "api-server")
 
@@ -97,12 +108,12 @@ class Cycle:
 
     def state(self) -> str | None:
         """The state of the run; None when nobody answers."""
-        run = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}")
+        run = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{self.run}")
         return str(run["state"]) if run else None
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The tasks as the API tells them, by id; empty when nobody answers."""
-        found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances?limit=100")
+        found = self._ask("GET", f"/api/v2/dags/{NOTICE}/dagRuns/{self.run}/taskInstances?limit=100")
         return {task["task_id"]: task for task in found["task_instances"]} if found else {}
 
     def retried(self) -> str:
@@ -111,6 +122,33 @@ class Cycle:
             name: task["try_number"] - 1 for name, task in self.tasks().items() if task["try_number"] > 1
         }
         return ", ".join(f"{name} {count} times" for name, count in again.items()) or "nothing"
+
+    @classmethod
+    def by_disc(cls, deployment: Deployment, operator: Officer, tell: Callable[[str], None]) -> "Cycle":
+        """A small supplementary cycle that goes by disc."""
+        return cls(deployment, operator, tell, run=DISC_RUN, conf=_DISC_CONF)
+
+    def switch_to_disc(self) -> None:
+        """経路の変更, while the DAG is paused and nothing is encrypted yet, so that nothing has to be cleared."""
+        opened = "opening.open_cycle"
+        _wait(
+            lambda: self._look().get(opened, {}).get("state") == "success",
+            opened,
+            TASK_WITHIN_SECONDS,
+            "scheduler",
+        )
+        asked = {"cycle": DISC_CYCLE, "decision": "route", "route": "dvd", "reason_code": "drill"}
+        run = {"dag_run_id": _DECISION, "logical_date": None, "conf": asked}
+        path = "/api/v2/dags/cycle_decision/dagRuns"
+        with self._dag_paused():
+            _wait(lambda: self._ask("POST", path, run), "the decision", ANSWER_WITHIN_SECONDS, "api-server")
+            ended = f"{path}/{_DECISION}"
+            _wait(
+                lambda: (self._ask("GET", ended) or {}).get("state") == "success",
+                "経路の変更",
+                TASK_WITHIN_SECONDS,
+                "worker",
+            )
 
     # ---- how
 
@@ -140,7 +178,7 @@ class Cycle:
 
     def _clear(self, tasks: list[str]) -> None:
         """What an operator does after the failure mail, once the container is back."""
-        what = {"dag_run_id": RUN, "task_ids": tasks, "dry_run": False, "only_failed": True,
+        what = {"dag_run_id": self.run, "task_ids": tasks, "dry_run": False, "only_failed": True,
                 "include_downstream": True, "reset_dag_runs": True}  # fmt: skip
         if self._ask("POST", f"/api/v2/dags/{NOTICE}/clearTaskInstances", what):
             self.cleared += tasks

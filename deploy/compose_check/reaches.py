@@ -99,12 +99,12 @@ HOLDS: dict[str, tuple[str, ...]] = {
 
 SHARED: dict[str, dict[str, str]] = {
     "vault": {"worker": "written"},
-    "outbox": {"worker": "written", "worker-lgwan": "read-only"},
+    "outbox": {"worker": "written", "worker-lgwan": "read-only", "officers": "read-only"},
     "inbox": {"worker": "written", "worker-lgwan": "written"},
     "heads": {"worker": "written", "worker-lgwan": "written"},
     "checkpoints": {"worker": "written"},
     "drops": {"worker": "read-only"},
-    "reply_desk": {"worker-lgwan": "read-only"},
+    "reply_desk": {"worker-lgwan": "read-only", "officers": "written"},
     "watch": {"worker": "written"},
     "print_tray": {"worker": "written", "officers": "written"},
     "logs": {

@@ -1,4 +1,4 @@
-"""The contractor's six messages, each compared with the manifest before it is written.
+"""The contractor's messages, each compared with the manifest before it is written.
 
 What the ward would refuse is said here first, in the contractor's words. A message once written is not
 overwritten by a different one: the ward stops on a second, different answer. Times are passed in.
@@ -17,11 +17,14 @@ from contractor_kit.opening import PrintFileCount
 from contractor_kit.package_check import CheckedPackage, SignedManifest
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered, Conflict, Refused
+from notice_cycle.exchange import csv_form
+from notice_cycle.exchange.enclosures import container_of
 from notice_cycle.exchange.messages import (
     MAX_MESSAGE_BYTES,
     MESSAGE_NAMESPACE,
     ContentReceipt,
     DeliveryReport,
+    Enclosure,
     ErasedCopy,
     ErasureCertificate,
     ErasureReport,
@@ -31,7 +34,7 @@ from notice_cycle.exchange.messages import (
     PrintLogLine,
     Receipt,
 )
-from notice_cycle.values import sha256
+from notice_cycle.values import sha256, stored_file
 
 M = TypeVar("M", bound=Message)
 
@@ -97,7 +100,14 @@ def print_log(signed: SignedManifest, lines: Sequence[PrintLogLine]) -> PrintLog
 
 
 def delivery_report(
-    signed: SignedManifest, log: PrintLog, lots: Sequence[Lot], *, by: str, at: datetime
+    signed: SignedManifest,
+    log: PrintLog,
+    lots: Sequence[Lot],
+    *,
+    place: str,
+    by: str,
+    at: datetime,
+    party: str = "乙",
 ) -> DeliveryReport:
     """納品報告. The spoiled sheets are those of the print log."""
     _expect_same_package(signed, log)
@@ -112,6 +122,8 @@ def delivery_report(
         signed,
         lots=tuple(lots),
         sheets_spoiled=_sheets(log.lines)["spoilage"],
+        place=place,
+        delivering_party=party,
         delivered_at=at,
         delivered_by=by,
     )
@@ -136,13 +148,23 @@ def erasure_report(
                 f"{number}件目の写しが、納品より前に消去されたことになっています。",
                 advice="消去日時を確かめてください。",
             )
+        if copy.started_at > copy.erased_at:
+            raise Refused(
+                f"{number}件目の写しの開始日時が、消去日時より後です。", advice="日時を確かめてください。"
+            )
     return _message(
         ErasureReport, signed, notices=manifest.quantities.notices, copies=tuple(copies), backups=backups
     )
 
 
 def erasure_certificate(
-    signed: SignedManifest, report_content: bytes, *, number: str, by: str, at: datetime
+    signed: SignedManifest,
+    report_content: bytes,
+    *,
+    number: str,
+    by: str,
+    at: datetime,
+    addressed_to: Sequence[str] = ("甲",),
 ) -> ErasureCertificate:
     """消去証明書 for exactly the bytes of the report as they are sent to the ward."""
     report = read_message(ErasureReport, report_content)
@@ -156,9 +178,46 @@ def erasure_certificate(
         signed,
         certificate_number=number,
         report_sha256=sha256(report_content),
+        addressed_to=tuple(addressed_to),
         certified_at=at,
         responsible_person=by,
     )
+
+
+def filled_in(kind: type[M], signed: SignedManifest, path: Path, *, at: datetime) -> M:
+    """A message of any kind from a template that was filled in, JSON or CSV; about this package, of the past.
+
+    For an enclosure the encrypted file lies beside the template and is compared.
+    """
+    content = path.read_bytes()
+    try:
+        message = csv_form.parse(kind, content) if path.suffix.lower() == ".csv" else kind.parse(content)
+    except Refused as wrong:
+        raise Refused(
+            wrong.message,
+            advice=f"`python -m contractor_kit template {kind.kind}` の見本と照らし合わせてください。",
+        ) from None
+    _expect_same_package(signed, message)
+    if any(moment > at for moment in message.moments()):
+        raise Refused(
+            f"{path.name} に未来の日時があります。",
+            advice="実際の日時と、パソコンの時計を確かめてください。",
+        )
+    if isinstance(message, Enclosure):
+        _expect_enclosed(message, path.parent)
+    return message
+
+
+def _expect_enclosed(message: Enclosure, folder: Path) -> None:
+    path = folder / message.file
+    found = stored_file(path)
+    with path.open("rb") as source:
+        container_of(source)  # never plaintext
+    if (found.size_bytes, found.sha256) != (message.size_bytes, message.file_sha256):
+        raise Refused(
+            f"{message.file} の大きさまたは SHA-256 が、届出と一致しません。",
+            advice=f"大きさは {found.size_bytes}、SHA-256 は {found.sha256} です。暗号化し直したときは書き直してください。",
+        )
 
 
 def read_message(kind: type[M], content: bytes) -> M:
@@ -171,14 +230,20 @@ def read_message(kind: type[M], content: bytes) -> M:
         ) from None
 
 
-def write_message(message: Message, key: SigningKey, out: Path) -> Path:
-    """Signs and writes `<kind>.json` and `<kind>.json.sig`; the signature first. Twice the same changes nothing."""
+def write_message(
+    message: Message, key: SigningKey, out: Path, *, signer: str = "", number: int | None = None
+) -> Path:
+    """Signs and writes `<kind>.json` and `<kind>.json.sig`; the signature first. Twice the same changes nothing.
+
+    `signer`: a subcontractor's name, which stands before the kind. Of a kind that may come several times, without a
+    `number` the next free one is taken.
+    """
     content = message.content()
-    path = out / message.file_name()
     if len(content) > MAX_MESSAGE_BYTES:
         raise Refused(
             f"{message.label_ja}が1MiBを超えます。", advice="同じ種類の行をまとめて、行数を減らしてください。"
         )
+    path = _place(message, content, out, signer, number)
     if path.exists() and path.read_bytes() != content:
         raise Conflict(
             f"{path} がすでにあり、内容が異なります。",
@@ -188,6 +253,13 @@ def write_message(message: Message, key: SigningKey, out: Path) -> Path:
     write_whole(path.with_name(path.name + ".sig"), signature.encode("ascii"))
     write_whole(path, content)
     return path
+
+
+def _place(message: Message, content: bytes, out: Path, signer: str, number: int | None) -> Path:
+    if number or not message.several:
+        return out / message.file_name(signer=signer, number=number or 1)
+    places = (out / message.file_name(signer=signer, number=each) for each in range(1, 1_000))
+    return next(place for place in places if not place.exists() or place.read_bytes() == content)
 
 
 def _message(kind: type[M], signed: SignedManifest, **fields: Any) -> M:

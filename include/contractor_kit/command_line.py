@@ -106,7 +106,12 @@ def delivery_report(asked: Arguments) -> None:
     """`delivery-report`."""
     log = answers.read_message(PrintLog, asked.print_log.read_bytes())
     lots = [*(tables.read_lots(asked.lots) if asked.lots else ()), *asked.lot]
-    _write(asked, answers.delivery_report(_manifest(asked), log, lots, by=asked.by, at=_at(asked)))
+    _write(
+        asked,
+        answers.delivery_report(
+            _manifest(asked), log, lots, place=asked.place, party=asked.party, by=asked.by, at=_at(asked)
+        ),
+    )
 
 
 def erasure_report(asked: Arguments) -> None:
@@ -123,14 +128,25 @@ def erasure_certificate(asked: Arguments) -> None:
     _write(
         asked,
         answers.erasure_certificate(
-            _manifest(asked), report, number=asked.number, by=asked.by, at=_at(asked)
+            _manifest(asked),
+            report,
+            number=asked.number,
+            by=asked.by,
+            at=_at(asked),
+            addressed_to=("甲", "乙") if asked.signer else ("甲",),  # a subcontractor's goes to both
         ),
     )
 
 
+def write(asked: Arguments) -> None:
+    """`write`: any kind, from a template that was filled in."""
+    message = answers.filled_in(MESSAGES[asked.kind], _manifest(asked), asked.filled, at=clock.now())
+    _write(asked, message)
+
+
 def show_template(asked: Arguments) -> None:
     """`template`."""
-    print(template(asked.kind), end="")
+    print(template(asked.kind, form="csv" if asked.csv else "json"), end="")
 
 
 # ---- what they share
@@ -150,7 +166,7 @@ def _ward(asked: Arguments) -> tuple[AllowedSigners, str]:
 
 
 def _write(asked: Arguments, message: Message) -> None:
-    path = answers.write_message(message, SigningKey.load(asked.key), asked.out)
+    path = answers.write_message(message, SigningKey.load(asked.key), asked.out, signer=asked.signer)
     print(f"{message.label_ja}を書きました: {path} と {path.name}.sig（2つとも区に届けてください）")
 
 
@@ -222,13 +238,15 @@ def _parser() -> argparse.ArgumentParser:
         help="納品したロット（繰り返し可）",
     )
     asks.add_argument("--lots", metavar="FILE", type=Path, help="ロットの一覧。CSV（ロット,封数）または JSON")
+    asks.add_argument("--place", metavar="場所", required=True, help="納品場所（契約のとおり）")
+    asks.add_argument("--party", choices=["乙", "丙"], default="乙", help="納品する者（指定がなければ 乙）")
     _signed(asks, by="納品した者の氏名", at="納品した日時")
     asks = _of_package(command("erasure-report", erasure_report, "データ消去報告書を作る"))
     _path(asks, "--delivery-report", "このキットで作った delivery-report.json")
     _path(
         asks,
         "--copies",
-        "消去した写しの一覧。CSV（保管場所,ファイル,消去方法,使用ツール,消去日時,作業者,立会者）または JSON",
+        "消去した写しの一覧。CSV（保管場所,媒体,ファイル,消去方法,使用ツール,製造番号,開始日時,消去日時,作業者,立会者）または JSON",
     )
     asks.add_argument("--backups", metavar="文", required=True, help="バックアップの有無と扱い")
     _signed(asks)
@@ -236,8 +254,21 @@ def _parser() -> argparse.ArgumentParser:
     _path(asks, "--report", "区に届ける erasure-report.json そのもの")
     asks.add_argument("--number", metavar="番号", required=True, help="証明書の番号")
     _signed(asks, by="責任者の氏名", at="証明の日時")
-    asks = command("template", show_template, "手で書くための届出の見本（JSON）を表示する")
+    asks = command("write", write, "見本に書き込んだ届出（どの種類でも）を検査し、署名して書く")
     asks.add_argument("kind", metavar="種類", choices=sorted(MESSAGES), help="、".join(sorted(MESSAGES)))
+    _of_package(asks)
+    asks.add_argument(
+        "--from",
+        dest="filled",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="書き込んだ見本（JSON または CSV）",
+    )
+    _signed(asks)
+    asks = command("template", show_template, "手で書くための届出の見本を表示する（--csv で表計算用）")
+    asks.add_argument("kind", metavar="種類", choices=sorted(MESSAGES), help="、".join(sorted(MESSAGES)))
+    asks.add_argument("--csv", action="store_true", help="JSON でなく CSV で")
     return parser
 
 
@@ -262,6 +293,9 @@ def _of_package(asks: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _signed(asks: argparse.ArgumentParser, *, by: str | None = None, at: str | None = None) -> None:
     _path(asks, "--key", "届出に署名する鍵（Ed25519、OpenSSH形式、本人だけが読める権限）")
     _path(asks, "--out", "届出を書くフォルダ")
+    asks.add_argument(
+        "--signer", metavar="名義", default="", help="再委託先（丙）の名義。委託先（乙）は付けません"
+    )
     if by:
         asks.add_argument("--by", metavar="氏名", required=True, help=by)
     if at:

@@ -7,20 +7,19 @@ a list of objects with the messages' own field names. A mistake is named by file
 import csv
 import io
 import json
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from notice_cycle.clock import TOKYO
 from notice_cycle.errors import Refused
-from notice_cycle.exchange.messages import ErasedCopy, Lot, PrintLogLine
+from notice_cycle.exchange.csv_form import count, moment
+from notice_cycle.exchange.messages import Carrier, ErasedCopy, Lot, PrintLogLine
 from notice_cycle.exchange.package import Manifest
 from notice_cycle.values import Frozen
+
+__all__ = ["METHODS", "PURPOSES", "count", "moment", "read_erased_copies", "read_lots", "read_print_lines"]
 
 T = TypeVar("T", bound=Frozen)
 Reading = Callable[[str], Any]
@@ -28,10 +27,6 @@ Reading = Callable[[str], Any]
 PURPOSES = {"計画": "planned", "損紙": "spoilage", "試し刷り": "test", "刷り直し": "reprint"}
 # NIST SP 800-88 in the wording of the IPA's translation.
 METHODS = {"消去": "clear", "除去": "purge", "破壊": "destroy"}
-
-_SPREADSHEET_MOMENT = re.compile(
-    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?"
-)  # 2026/7/3 9:05, as spreadsheets write it
 
 
 def read_print_lines(path: Path) -> list[PrintLogLine]:
@@ -54,38 +49,24 @@ def read_lots(path: Path) -> list[Lot]:
 
 
 def read_erased_copies(path: Path, manifest: Manifest) -> list[ErasedCopy]:
-    """Erased copies: 保管場所,ファイル,消去方法,使用ツール,消去日時,作業者,立会者. ファイル: a name in the manifest or a SHA-256."""
+    """Erased copies: 保管場所,媒体,ファイル,消去方法,使用ツール,製造番号,開始日時,消去日時,作業者,立会者.
+
+    ファイル: a name in the manifest or a SHA-256.
+    """
     digests = {file.name: file.sha256 for file in (manifest.encrypted_file, manifest.print_file)}
     columns: dict[str, tuple[str, Reading]] = {
         "保管場所": ("place", str),
+        "媒体": ("carrier", str),
         "ファイル": ("file_sha256", lambda text: digests.get(text, text)),
         "消去方法": ("method", _one_of(METHODS)),
         "使用ツール": ("tool", str),
+        "製造番号": ("serial_number", str),
+        "開始日時": ("started_at", moment),
         "消去日時": ("erased_at", moment),
         "作業者": ("operator", str),
         "立会者": ("witness", str),
     }
     return _read(path, ErasedCopy, columns)
-
-
-def moment(text: str) -> datetime:
-    """A time as people write it, in Tokyo unless it names another offset. Raises ValueError."""
-    text = unicodedata.normalize("NFKC", text).strip()
-    if parts := _SPREADSHEET_MOMENT.fullmatch(text):
-        year, month, day, hour, minute, second = (int(part or 0) for part in parts.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=TOKYO)
-    found = datetime.fromisoformat(text)
-    if ":" not in text:
-        raise ValueError("a date without a time")
-    return found if found.tzinfo else found.replace(tzinfo=TOKYO)
-
-
-def count(text: str) -> int:
-    """A whole number, with or without thousands separators, full width too. Raises ValueError."""
-    plain = unicodedata.normalize("NFKC", text).strip().replace(",", "")
-    if not (plain.isascii() and plain.isdecimal()):
-        raise ValueError("not a whole number")
-    return int(plain)
 
 
 def _one_of(words: Mapping[str, str]) -> Reading:
@@ -176,7 +157,9 @@ def _bad_cell(path: Path, line: int, heading: str) -> Refused:
         "区分": f"{'・'.join(PURPOSES)} のどれかにしてください。",
         "消去方法": f"{'・'.join(METHODS)} のどれかにしてください。",
         "印刷日時": "例: 2026-07-03 10:05",
+        "開始日時": "例: 2026-07-03 10:05",
         "消去日時": "例: 2026-07-03 10:05",
+        "媒体": f"{'・'.join(get_args(Carrier))} のどれかにしてください。",
         "ファイル": "送付目録にあるファイル名か、SHA-256 を書いてください。",
     }
     return Refused(

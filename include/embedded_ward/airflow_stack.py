@@ -25,6 +25,7 @@ from embedded_ward.postgres import databases_of
 from embedded_ward.secrets import WardSecrets, load_secrets
 from embedded_ward.supervisor import Supervisor
 from notice_cycle.errors import CannotLook
+from notice_cycle.settings import Settings
 from notice_cycle_airflow import roles
 from notice_cycle_airflow.pools import synchronise_pools
 
@@ -90,6 +91,7 @@ class Login:
     role: str
     family_name: str
     given_name: str
+    sections: tuple[str, ...] = ()
 
     @property
     def mail(self) -> str:
@@ -97,14 +99,18 @@ class Login:
         return f"{self.name}@ward.example"
 
 
-# Two in the section, because two-person rules compare the people.
+INSURANCE, COMMUNITY_CARE = ("介護保険課",), ("地域包括ケア推進課",)
+
+# Two in the section, because two-person rules compare the people; one of the other section, who sees none of its dispatches.
 DEMO_ROSTER = (
-    Login("tanto1", roles.SECTION, "青木", "一郎"),
-    Login("tanto2", roles.SECTION, "石川", "恵"),
-    Login("shonin", roles.APPROVER, "上田", "誠"),
-    Login("kacho", roles.DIRECTOR, "北村", "修"),
+    Login("tanto1", roles.SECTION, "青木", "一郎", INSURANCE),
+    Login("tanto2", roles.SECTION, "石川", "恵", INSURANCE),
+    Login("shonin", roles.APPROVER, "上田", "誠", INSURANCE + COMMUNITY_CARE),
+    Login("kacho", roles.DIRECTOR, "北村", "修", INSURANCE),
+    Login("houkatsu", roles.SECTION, "木村", "直子", COMMUNITY_CARE),
     Login("unyo", roles.OPERATOR, "江口", "望"),
     Login("kansa", roles.AUDITOR, "大野", "薫"),
+    Login("kanri", roles.MANAGER, "小川", "豊"),
     Login("admin", roles.ADMINISTRATOR, "管理", "者"),
 )
 
@@ -304,7 +310,7 @@ def prepare(layout: WardLayout) -> None:
     roster = json.loads((layout.airflow_home / "roster.json").read_text(encoding="utf-8"))
     logins = [Login(**fields) for fields in roster]
     synchronise_pools()
-    roles.synchronise_roles_and_users(
+    users = (
         roles.User(
             name=login.name,
             role=login.role,
@@ -312,9 +318,11 @@ def prepare(layout: WardLayout) -> None:
             given_name=login.given_name,
             mail=login.mail,
             password=passwords[login.name],
+            sections=tuple(login.sections),
         )
         for login in logins
     )
+    roles.synchronise_roles_and_users(users, Settings().config_folder)
 
 
 def run_components(layout: WardLayout, components: Sequence[str]) -> None:

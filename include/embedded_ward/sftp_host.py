@@ -34,6 +34,7 @@ class Faults:
     full_after_bytes: int | None = None  # the disk is full once so much of a file was uploaded
     stall_at: int | None = None  # takes an upload up to this byte, and the rest when the switch is off again
     flip_bit_at: int | None = None  # stores the byte at this offset of an upload with one bit changed
+    only: str = ""  # what happens to uploads happens only to those with this in their path
 
     @classmethod
     def read(cls, path: Path | None) -> "Faults":
@@ -131,7 +132,9 @@ class ExchangeDisk(asyncssh.SFTPServer):
         writes = bool(pflags & asyncssh.FXF_WRITE)
         with self._journal.operation("open for writing" if writes else "open for reading", path):
             file = super().open(path, pflags, attrs)
-        self._journal.transfers[id(file)] = _Transfer(_absolute(path), Faults.read(self._faults_file))
+        faults = Faults.read(self._faults_file)
+        met = faults if faults.only in _absolute(path) else Faults()
+        self._journal.transfers[id(file)] = _Transfer(_absolute(path), met)
         return file
 
     def read(self, file_obj: object, offset: int, size: int) -> Any:

@@ -103,6 +103,7 @@ class EmbeddedWard:
                 self.layout.print_tray,
                 "--desk",
                 self.desk,
+                *("--outbox", self.layout.outbox, "--replies", self.layout.reply_desk),
             ],
         )
 
@@ -192,7 +193,7 @@ class EmbeddedWard:
             "NOTICE_CYCLE_CONFIG": str(layout.root / "config"),
             "NOTICE_CYCLE_CLOCK_FILE": str(layout.root / "clock.json"),
             "NOTICE_CYCLE_SYNTHETIC": "1",
-            "NOTICE_CYCLE_HOST": "lgwan-terminal-1",  # the one machine is all hosts of the sample register
+            "NOTICE_CYCLE_HOST": "lgwan-terminal-1",  # the one machine is all hosts of the register
             "NOTICE_CYCLE_VAULT": str(layout.vault),
             "NOTICE_CYCLE_KEK_FILE": str(self.secrets.kek_file),
             "NOTICE_CYCLE_SIGNING_KEY_FILE": str(self.secrets.ward_signing_key),
@@ -200,6 +201,7 @@ class EmbeddedWard:
             "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(layout.root / "config" / "allowed_signers"),
             "NOTICE_CYCLE_OUTBOX": str(layout.outbox),
             "NOTICE_CYCLE_INBOX": str(layout.inbox),
+            "NOTICE_CYCLE_REPLY_DESK": str(layout.reply_desk),
             "NOTICE_CYCLE_LEDGER_READER_FILE": str(secrets / "ledger_reader_dsn"),
             "NOTICE_CYCLE_DROP_ROOT": str(layout.drops),
             "NOTICE_CYCLE_HEADS": str(layout.heads),
@@ -228,9 +230,10 @@ class EmbeddedWard:
         )
         register = config / "register.yaml"
         register.write_text(
-            register.read_text(encoding="utf-8").replace(
-                "host: sftp.print.example, port: 22", f"host: 127.0.0.1, port: {self.layout.sftp_port}"
-            ),
+            register.read_text(encoding="utf-8")
+            .replace("host: sftp.print.example, port: 22", f"host: 127.0.0.1, port: {self.layout.sftp_port}")
+            # The one machine is both hosts of the sample register.
+            .replace("name: airflow-worker-1, purpose", "name: lgwan-terminal-1, purpose"),
             encoding="utf-8",
         )
         (config / "allowed_signers").write_text(

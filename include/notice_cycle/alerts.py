@@ -178,6 +178,18 @@ class Reminder(Protocol):
     def advice_ja(self) -> str:
         """What to do."""
 
+    @property
+    def name_ja(self) -> str:
+        """Where it belongs to."""
+
+    @property
+    def why_ja(self) -> str:
+        """Why it matters."""
+
+    @property
+    def runbook_anchor(self) -> str:
+        """The section of docs/runbook.md."""
+
 
 class Watched(Frozen):
     """A dispatch under watch: its dues as judged now, and how it is called."""
@@ -320,7 +332,7 @@ def _reminded(reminder: Reminder, told: Keys, post: Post) -> Line | None:
         return None
     return Line(
         subject=REGISTER,
-        name_ja="登録簿",
+        name_ja=reminder.name_ja,
         label_ja=reminder.label_ja,
         role=role,
         who_ja=ROLES_JA[role],
@@ -328,9 +340,9 @@ def _reminded(reminder: Reminder, told: Keys, post: Post) -> Line | None:
         due_at=due_at,
         due_ja=said_day(reminder.due_on),
         sentence_ja=reminder.sentence_ja,
-        why_ja="登録簿の書類が切れると、引渡しの前の確認で止まります。",
+        why_ja=reminder.why_ja,
         advice_ja=reminder.advice_ja,
-        section_ja="運用手順書（docs/runbook.md）の「register」の節",
+        section_ja=f"運用手順書（docs/runbook.md）の「{reminder.runbook_anchor}」の節",
         link=post.base_url,
         level=mark.level,
         told=mark,

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.composition.rules import GaijiTable, Layout, PostalRules, Slips, made_items
 from notice_cycle.encryption.formats import PackageTerms
+from notice_cycle.erasure.methods import ErasureMethods
 from notice_cycle.errors import NotConfigured, NoticeCycleError
 from notice_cycle.premiums import FIRST_MONTH_OF_FISCAL_YEAR, PremiumTable, load_premiums
 from notice_cycle.records import Route
@@ -198,7 +199,11 @@ class DigestFiles(Frozen):
 
 
 class Party(Frozen):
-    """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data."""
+    """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data.
+
+    `print_reasons`: which print jobs need a reason (R44): what goes beyond the plan (`per_item`), or every job of two
+    sheets and more (`literal`).
+    """
 
     id: str
     name_ja: str
@@ -210,6 +215,21 @@ class Party(Frozen):
     mail: str
     package: PackageTerms
     digest_files: DigestFiles | None = None
+    print_reasons: Literal["per_item", "literal"] = "per_item"
+
+
+class Subcontractor(Frozen):
+    """A firm that works for a contractor with the ward's consent (the register knows it): under which name it signs.
+
+    `id`: its number in the register. What comes from it is put down as `<signer>.<kind>.json`.
+    """
+
+    id: str
+    name_ja: str
+    tier: Literal["丙"]
+    contractor: str
+    signer: str = Field(pattern=r"^[a-z][a-z0-9_]{2,49}$")
+    mail: str
 
 
 class MailAddresses(Frozen):
@@ -236,6 +256,7 @@ class Parties(Frozen):
     mail: MailAddresses
     password_gap_minutes: PasswordGap = PasswordGap()
     parties: dict[str, dict[str, Any]]
+    subcontractors: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 OTHERS = "その他"
@@ -255,6 +276,11 @@ class ItemLabel(Frozen):
             return value
         return self.values.get(value) or self.value_ja.format(value)
 
+    @staticmethod
+    def place(value: str) -> tuple[bool, int, str]:
+        """Where a value stands among the others of its item: numbers as numbers, その他 last."""
+        return (value == OTHERS, int(value) if value.isdecimal() else 10**9, value)
+
 
 class Configuration(Frozen):
     """Everything a cycle runs by, as it was when the cycle opened."""
@@ -270,8 +296,10 @@ class Configuration(Frozen):
     due_on: tuple[date, ...]
     insured_number_rule: Literal["none", "modulus10", "modulus11"]
     party: Party
+    subcontractors: tuple[Subcontractor, ...] = ()
     mail: MailAddresses
     password_gap_minutes: PasswordGap = PasswordGap()
+    erasure: ErasureMethods = ErasureMethods()
 
     def heading_of(self, item: str) -> str:
         """Under which heading the print file has an item; `resolve` sees to it that subject and totals have one."""
@@ -337,8 +365,13 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
             {"id": notice.party, **known.parties[notice.party]},
             within=f"parties.{notice.party}.",
         ),
+        subcontractors=tuple(
+            _parsed(parties_path, Subcontractor, {"id": name, **written}, within=f"subcontractors.{name}.")
+            for name, written in known.subcontractors.items()
+        ),
         mail=known.mail,
         password_gap_minutes=known.password_gap_minutes,
+        erasure=_parsed(config / "erasure.yaml", ErasureMethods, _mapping(config / "erasure.yaml")),
     )
 
 
@@ -433,10 +466,16 @@ def _named(name: str, path: Path) -> dict[str, Any]:
 
 
 def _parties(path: Path, wanted: str) -> dict[str, Any]:
-    """parties.yaml with no other party than the wanted one."""
+    """parties.yaml with no other party than the wanted one and those that work for it."""
     content = _mapping(path)
     if isinstance(listed := content.get("parties"), dict):
         content["parties"] = {name: party for name, party in listed.items() if name == wanted}
+    if isinstance(below := content.get("subcontractors"), dict):
+        content["subcontractors"] = {
+            name: party
+            for name, party in below.items()
+            if not isinstance(party, dict) or party.get("contractor") == wanted
+        }
     return content
 
 

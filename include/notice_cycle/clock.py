@@ -25,6 +25,11 @@ def today() -> date:
     return now().astimezone(TOKYO).date()
 
 
+def machine_time_in(wait: timedelta) -> datetime:
+    """When a wait that starts now ends by the machine's own clock: Airflow's scheduler never follows a moved one."""
+    return datetime.now(UTC) + wait
+
+
 def is_moved() -> bool:
     """Whether this process sees a moved clock."""
     return _clock_file() is not None

@@ -25,6 +25,7 @@ REASONS_JA = {
     "data_error": "データの誤り",
     "layout_fault": "様式・印字の不備",
     "package_fault": "パッケージの破損・開けない",
+    "contractor_corrected": "委託先の訂正",
     "started_by_mistake": "誤って開始した",
     "drill": "訓練",
 }

@@ -2,6 +2,7 @@
 
     NoticeCycleError
     ├── CannotLook      something outside does not answer now: try again, then tell the operator
+    │   └── NotThereYet     what is awaited has not come: look again, as long as it takes
     ├── Refused         what was given is wrong: a person must put it right, then the stage runs again
     │   ├── Differs         two sides do not say the same: kept open as a discrepancy until a right answer
     │   ├── Altered         bytes differ from what was signed, promised or recorded
@@ -28,6 +29,10 @@ class NoticeCycleError(Exception):
 
 class CannotLook(NoticeCycleError):
     """Something outside does not answer; nothing is known about its content. Retry."""
+
+
+class NotThereYet(CannotLook):
+    """What is awaited has not come, or not whole. Look again later; a due date tells who is late."""
 
 
 class Refused(NoticeCycleError):

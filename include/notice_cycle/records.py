@@ -101,6 +101,43 @@ class PostalLot(Frozen):
     envelopes: int
 
 
+class LotDelivered(Frozen):
+    """A lot as it was delivered."""
+
+    lot: str
+    envelopes: int
+
+
+class CopyErased(Frozen):
+    """One erased copy as a party reported it: where, on what, how (NIST SP 800-88), from when to when, by whom."""
+
+    place: str
+    carrier: Literal["パソコン", "サーバー", "DVD", "紙", "その他"]
+    file_sha256: Digest
+    method: Literal["clear", "purge", "destroy"]
+    tool: str
+    serial_number: str
+    started_at: datetime
+    erased_at: datetime
+    operator: str
+    witness: str
+
+
+class PartyErasure(Frozen):
+    """The proof of one party, 乙 or 丙: its report, copy by copy, and its certificate."""
+
+    party: str
+    signed_by: str
+    report_sha256: Digest
+    certificate_sha256: Digest
+    certificate_number: str
+    addressed_to: tuple[Literal["甲", "乙"], ...]
+    certified_at: datetime
+    responsible_person: str
+    backups: str
+    copies: tuple[CopyErased, ...]
+
+
 def _keyed(yen: int, key: bytes) -> str:
     return hmac.new(key, str(yen).encode(), hashlib.sha256).hexdigest()
 
@@ -387,7 +424,10 @@ class StagingWipeRecord(Record):
 
 
 class DeliveryRecord(Record):
-    """納品報告・印刷ログ: what was printed and delivered, equal to what was planned."""
+    """納品報告・印刷ログ: what was printed and delivered, equal to what was planned.
+
+    `reasons`: by which mode a reason was asked for; `computers`: where was printed from; `deliveries`: lot by lot.
+    """
 
     label_ja = "納品の照合"
     print_log_sha256: Digest
@@ -398,6 +438,13 @@ class DeliveryRecord(Record):
     envelopes_delivered: int
     lots: int
     delivered_at: datetime
+    sheets_test: int = 0
+    reasons: Literal["per_item", "literal"] = "per_item"
+    computers: tuple[str, ...] = ()
+    place: str = ""
+    delivering_party: Literal["乙", "丙"] = "乙"
+    delivered_by: str = ""
+    deliveries: tuple[LotDelivered, ...] = ()
 
 
 class DeliveryConfirmationRecord(Record):
@@ -415,10 +462,14 @@ class DeliveryConfirmationRecord(Record):
     entered_at: datetime
     signed_by: str = ""
     filed_under: str = ""
+    delivering_party: Literal["乙", "丙"] = "乙"
 
 
 class ErasureRecord(Record):
-    """消去報告・消去証明: what the contractor says it has erased, copy by copy."""
+    """消去報告・消去証明: what the contractor and its subcontractors say they have erased, copy by copy.
+
+    The first five fields are the contractor's; `parties` holds the whole proof, one a party.
+    """
 
     label_ja = "消去報告の照合"
     report_sha256: Digest
@@ -428,10 +479,14 @@ class ErasureRecord(Record):
     copies_erased: int
     notices: int
     erased_at: datetime
+    parties: tuple[PartyErasure, ...] = ()
 
 
 class ErasureConfirmationRecord(Record):
-    """消去確認: the ward itself confirmed the erasure (別紙1 第15項)."""
+    """消去確認: the ward itself confirmed the erasure (別紙1 第15項).
+
+    `subcontractor_confirmed_by`: who of 乙 confirmed the erasure of 丙, and when (別紙2 第13項); empty without 丙.
+    """
 
     label_ja = "消去確認"
     method: Literal["立入り", "ビデオ通話", "写真", "書面"]
@@ -439,6 +494,8 @@ class ErasureConfirmationRecord(Record):
     note_number: str
     entered_by: Person
     entered_at: datetime
+    subcontractor_confirmed_by: str = ""
+    subcontractor_confirmed_on: str = ""
 
 
 class DestructionRecord(Record):
@@ -524,6 +581,18 @@ class DiscsMade(Fact):
     made_at: datetime
 
 
+class DiscBurnt(Fact):
+    """媒体の書込みと読み戻し: a disc was written on the ward's drive and read back, byte for byte."""
+
+    label_ja = "媒体の書込みと読み戻し"
+    package: PackageId
+    disc: Disc
+    program: str
+    device: str
+    files_compared: int
+    read_back_at: datetime
+
+
 class CopyWithdrawn(Fact):
     """A package was taken off the contractor's host before it counted; what its folder held before and after."""
 
@@ -532,6 +601,33 @@ class CopyWithdrawn(Fact):
     found: tuple[RemoteFile, ...]
     left: tuple[RemoteFile, ...]
     withdrawn_at: datetime
+
+
+class _Returned(Frozen):
+    """返却確認書: what came back from the contractor, from whom to whom, and where the signed paper is filed."""
+
+    confirmation_number: str
+    package: PackageId
+    returned_at: datetime
+    giver: str
+    taker: str
+    contents: str
+    quantity: int
+    filed_under: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class MediaReturn(_Returned, Fact):
+    """返却確認書（媒体）: so many discs came back."""
+
+    label_ja = "返却確認書（媒体）"
+
+
+class PassphraseReturn(_Returned, Fact):
+    """返却確認書（パスワード）: so many passphrase notices came back."""
+
+    label_ja = "返却確認書（パスワード）"
 
 
 class RouteSwitched(Fact):
@@ -622,12 +718,18 @@ class QuantitiesTold(Fact):
 
 
 class ReplyReceived(Fact):
-    """A contractor's message that passed the door: signed by an allowed key, well formed, for this cycle."""
+    """A message that passed the door: signed by an allowed key, well formed, for this cycle.
+
+    `party`: whose it is, by its id (empty: the contractor's, as every one was once). `file`: its name in the inbox.
+    """
 
     label_ja = "委託先からの届出の受理"
     message: str
     message_sha256: Digest
     signed_by: str
+    party: str = ""
+    file: FileName | Literal[""] = ""
+    package: PackageId | Literal[""] = ""
 
 
 class ReplyRefused(Fact):
@@ -638,6 +740,89 @@ class ReplyRefused(Fact):
     message_sha256: Digest
     reason_ja: str
     quarantined_as: str
+
+
+class ReplyRepeated(Fact):
+    """The same message once more, under another name or for another package: known, and nothing to do."""
+
+    label_ja = "同じ届出の再着"
+    message: str
+    message_sha256: Digest
+    party: str
+    file: FileName
+    package: PackageId
+
+
+class ReplyConflict(Fact):
+    """A second message of a kind that a party says once, different from the first: the cycle stops, a person decides."""
+
+    label_ja = "異なる二通の届出"
+    message: str
+    party: str
+    package: PackageId
+    first_sha256: Digest
+    second_sha256: Digest
+    quarantined_as: str
+
+
+class ConflictDecided(Fact):
+    """Which of two different messages holds, decided by a person; the other is never taken."""
+
+    label_ja = "異なる届出についての判断"
+    message: str
+    party: str
+    held_sha256: Digest
+    dropped_sha256: Digest
+    reason_code: str
+    decided_by: Person
+
+
+class PaperReply(Fact):
+    """A message that came on paper was transcribed: only the file with this digest comes in without a signature."""
+
+    label_ja = "書面の届出の転記"
+    message: str
+    message_sha256: Digest
+    party: str
+    document_number: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class IncidentTold(Fact):
+    """A party told the ward of an incident, as it classified it; what it wrote stays in the inbox."""
+
+    label_ja = "事故の通知の着信"
+    message_sha256: Digest
+    party: str
+    what: Literal["accident", "likelihood", "breach"]
+    category: str
+    persons_at_most: int
+    party_knew_at: datetime
+    received_at: datetime
+
+
+class EnclosureKept(Fact):
+    """A file with personal data came, encrypted, and is kept as it came."""
+
+    label_ja = "添付ファイルの受領"
+    announced_in_sha256: Digest
+    party: str
+    encrypted_file: StoredFile
+    container: Literal["age", "zip-aes256"]
+    kept_as: str
+
+
+class EnclosurePassphraseReceived(Fact):
+    """The passphrase of an enclosure came, on an occasion of its own; what it is, is nowhere."""
+
+    label_ja = "添付ファイルのパスワードの受領"
+    encrypted_file_sha256: Digest
+    means: Literal["手渡し", "簡易書留", "口頭"]
+    giver: str
+    received_on: str
+    entered_by: Person
+    entered_at: datetime
 
 
 class PackageBeyond(Frozen):

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from notice_cycle import accounts  # noqa: F401 - its fact is evidence, too
 from notice_cycle.catalogue import _mapping, _parsed
 from notice_cycle.errors import NotConfigured
 from notice_cycle.gates import JUDGED_STAGES, RULES
@@ -127,7 +128,7 @@ def document(requirements: list[Requirement]) -> str:
         f"- 督促は、DAG `{TOLD_BY}` が担当者に知らせます。"
         if TOLD_BY
         else "- 督促は、まだ判定だけです（知らせる DAG に組み込まれていません）。",
-        "- 印「＊」の関門は、まだ段階の処理に組み込まれていません。",
+        "- 印「＊」の関門は、判定に要る記録がまだないので、段階の処理では判定しません。",
         "",
         "| 満たし方 | 要件の数 |",
         "|---|---|",

@@ -57,6 +57,11 @@ class Settings:
         return self._path("REPLY_DESK")
 
     @cached_property
+    def disc_drive(self) -> Path | None:
+        """The drive that burns discs; None: an officer burns the images elsewhere."""
+        return Path(device) if (device := self._environment.get(PREFIX + "DISC_DRIVE")) else None
+
+    @cached_property
     def print_tray(self) -> Path | None:
         """The folder that stands for a printer; None when a real printer is named."""
         return Path(folder) if (folder := self._environment.get(PREFIX + "PRINT_TRAY")) else None
@@ -100,12 +105,24 @@ class Settings:
     @cached_property
     def ledger_reader_dsn(self) -> str:
         """The libpq connection string of a login that can only read the ledger: what pages are made from."""
-        return self._path("LEDGER_READER_FILE").read_text(encoding="utf-8").strip()
+        path = self._path("LEDGER_READER_FILE")
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError:
+            raise NotConfigured(
+                "台帳を読むための接続設定のファイルを読めません。",
+                advice="NOTICE_CYCLE_LEDGER_READER_FILE のファイルと権限を確認してください。",
+            ) from None
 
     @cached_property
     def reply_interval_seconds(self) -> int:
-        """How often the sensors look for a contractor's message."""
+        """How often is looked for what is awaited: a contractor's message, a dropped file."""
         return int(self._environment.get(PREFIX + "REPLY_INTERVAL_SECONDS", "600"))
+
+    @cached_property
+    def reply_watch_minutes(self) -> int:
+        """How often 届出の受信 looks for what no task waits for: a divisor of 60."""
+        return int(self._environment.get(PREFIX + "REPLY_WATCH_MINUTES", "10"))
 
     @cached_property
     def retry_seconds(self) -> int:
@@ -121,6 +138,11 @@ class Settings:
     def watch_heartbeat(self) -> Path | None:
         """The sign of life of 期限の見張り, read from outside by deploy/silence_watch.py; None: nobody does."""
         return Path(named) if (named := self._environment.get(PREFIX + "WATCH_HEARTBEAT")) else None
+
+    @cached_property
+    def failed_logins(self) -> int:
+        """After how many failed logins in a row an account is closed."""
+        return int(self._environment.get(PREFIX + "FAILED_LOGINS", "5"))
 
     @cached_property
     def host_name(self) -> str:

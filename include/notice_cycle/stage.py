@@ -45,3 +45,8 @@ def predecessor_of(record: type[r.Record]) -> type[r.Record] | None:
     """The record that `record` follows in the chain, None for the opening."""
     position = CYCLE_RECORDS.index(record)
     return CYCLE_RECORDS[position - 1] if position else None
+
+
+def stage_of(stage_id: str) -> Stage:
+    """A stage by its id. Raises StopIteration."""
+    return next(stage for stage in STAGES if stage.id == stage_id)

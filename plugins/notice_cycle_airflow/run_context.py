@@ -1,8 +1,8 @@
 """The cycle a task works on: found by its DAG run, with ledger, vault and configuration at hand.
 
 The only module that reads params and Airflow connections. It also decides what an error means to Airflow:
-"ask a person" and "stop" fail at once, "retry" retries; anything unforeseen is told by its place only,
-because its text might hold personal data.
+"ask a person" and "stop" fail at once, "retry" retries, "not there yet" gives the slot back and looks again later;
+anything unforeseen is told by its place only, because its text might hold personal data.
 """
 
 import logging
@@ -10,22 +10,31 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
+from notice_cycle.accounts import AccountClosed, person_of
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
+from notice_cycle.copies import told_facts
 from notice_cycle.encryption.sshsig import AllowedSigners
-from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, Refused
+from notice_cycle.errors import CannotLook, Conflict, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.exchange import door
+from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
-from notice_cycle.fiscal_year import FiscalYear
-from notice_cycle.gates import facts_of, gates_before, judged, require_open
+from notice_cycle.fiscal_year import FiscalYear, tokyo_date
+from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -48,13 +57,16 @@ from notice_cycle.records import (
     Route,
     ValidationRecord,
 )
-from notice_cycle.register import GatesJudged, read_exceptions, read_register
+from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
+from notice_cycle.register.kinds import ConsentEntry
 from notice_cycle.register.reminders import find_open_erasures
+from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
-from notice_cycle.stage import predecessor_of
+from notice_cycle.stage import predecessor_of, stage_of
 from notice_cycle.values import Occasion, Person
 from notice_cycle.vault import CycleVault
+from notice_cycle_airflow.notifiers.ward_mail import tell
 
 LEDGER_CONNECTION = "ledger"
 _log = logging.getLogger(__name__)
@@ -104,6 +116,7 @@ class RunningCycle:
         """
         with self.ledger.locked(self.id, record.kind()):
             history = self.history()
+            refuse_open_conflicts(history)
             if standing := history.entry_of(record):
                 _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
                 return standing.digest
@@ -138,30 +151,48 @@ class RunningCycle:
         """Enters a fact beside the chain."""
         self.ledger.note(self.id, fact, by or self.actor)
 
-    def judge_gates(self, stage: str, route: Route) -> None:
-        """Judges the gates before a stage, keeps the judgement once, raises Refused when one is closed."""
+    def register(self) -> Register:
+        """The register as known today."""
+        return read_register(self.ledger, self.settings.config_folder, clock.today())
+
+    def judge_gates(self, stage: str, route: Route | None = None) -> None:
+        """Judges the gates before a stage, keeps and tells the judgement once, raises Refused when one is closed.
+
+        `route`: the one about to be taken; otherwise the cycle's.
+        """
         today, history, config = clock.today(), self.history(), self.settings.config_folder
-        register = read_register(self.ledger, config, today)
-        openings = self.ledger.entries(kind=OpeningRecord.kind())
-        party = self.configuration.party.id
-        carried = tuple(
-            one.cycle
-            for one in find_open_erasures(openings, self.ledger.history)
-            if one.party == party and one.fiscal_year < self.opening.fiscal_year
-        )
+        register, host = read_register(self.ledger, config, today), self.settings.host_name
         facts = facts_of(
             self.id,
             history,
-            route=route,
+            route=route or route_of(history, self.configuration),
             today=today,
             calendar=BusinessCalendar.from_file(config / "calendar.yaml"),
-            further={"open_erasures": carried, "sending_host": self.settings.host_name},
+            register=register,
+            further={
+                "open_erasures": self._carried_over() if stage == "handover" else None,
+                "sending_host": host,
+                "storage_host": host,
+                **told_facts(history, beyond=self.packages_beyond()),
+            },
         )
         gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
         fact = judged(stage, gates, register, today=today)
-        if history.facts(GatesJudged)[-1:] != [fact]:
+        earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
+        if earlier[-1:] != [fact]:
+            if closed(gates):  # first: a mail too many after a crash, never one too few
+                tell("gate_closed", {"cycle": self.id, **told(stage_of(stage).label_ja, gates)})
             self.note(fact)
         require_open(gates)
+
+    def _carried_over(self) -> tuple[str, ...]:
+        """The contractor's cycles of earlier years whose erasure is not confirmed."""
+        openings = self.ledger.entries(kind=OpeningRecord.kind())
+        return tuple(
+            one.cycle
+            for one in find_open_erasures(openings, self.ledger.history)
+            if one.party == self.configuration.party.id and one.fiscal_year < self.opening.fiscal_year
+        )
 
     def begin_handover(self, route: Route) -> str:
         """Notes, before the first byte goes, that the package may lie with the contractor from now on."""
@@ -180,21 +211,73 @@ class RunningCycle:
             )
         return encryption.package
 
+    @cached_property
+    def signers(self) -> dict[str, str]:
+        """Who may answer for this cycle: the party's id by the name it signs with; 乙, and 丙 with the ward's consent.
+
+        A consent at any time since the opening: what a party was given it must be able to account for later.
+        """
+        known = {self.configuration.party.signer: self.configuration.party.id}
+        if not self.configuration.subcontractors:
+            return known
+        opened_on = tokyo_date(self.history().entries[0].recorded_at)
+        consented = {
+            held.content.subcontractor
+            for held in self.register().ever(ConsentEntry)
+            if held.content.contractor == self.configuration.party.id
+            and self.configuration.notice.id in held.content.notices
+            and held.valid_from <= clock.today()
+            and (held.valid_until is None or held.valid_until >= opened_on)
+        }
+        return known | {
+            sub.signer: sub.id for sub in self.configuration.subcontractors if sub.id in consented
+        }
+
     def received(self, kind: type[M]) -> tuple[M, str]:
         """The contractor's latest admitted message of a kind, from the inbox, with its digest."""
-        known = [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+        own = ("", self.configuration.party.id)
+        known = [fact for fact in self._receptions(kind) if fact.party in own]
         if not known:
             raise Refused(
                 f"{kind.label_ja}はまだ届いていません。", advice="待機のタスクから実行してください。"
             )
+        found = self._from_inbox(kind, known[-1])
+        return found.message, found.sha256
+
+    def all_received(self, kind: type[M]) -> list[Admitted[M]]:
+        """Every admitted message of a kind, by whichever party, oldest first, checked again from the inbox.
+
+        Of a kind that a party says once, its latest; what was refused afterwards is not among them.
+        """
+        latest: dict[object, ReplyReceived] = {}
+        for fact in self._receptions(kind):
+            party = fact.party or self.configuration.party.id
+            key = fact.message_sha256 if kind.several else party
+            latest.pop(key, None)
+            latest[key] = fact
+        refused = {fact.message_sha256 for fact in self.history().facts(ReplyRefused)}
+        folder = self.settings.inbox / self.id
+        return [
+            self._from_inbox(kind, fact)
+            for fact in latest.values()
+            if fact.message_sha256 not in refused or (folder / inbox_name(kind, fact)).exists()
+        ]
+
+    def _receptions(self, kind: type[M]) -> list[ReplyReceived]:
+        return [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+
+    def _from_inbox(self, kind: type[M], fact: ReplyReceived) -> Admitted[M]:
         return door.received(
             self.settings.inbox,
             self.id,
             kind,
-            sha256_expected=known[-1].message_sha256,
-            signer=self.configuration.party.signer,
+            inbox_name(kind, fact),
+            sha256_expected=fact.message_sha256,
+            signers=self.signers,
+            contractor=self.configuration.party.id,
             allowed=self.allowed_signers,
             at=clock.now(),
+            on_paper=paper_of(self.history(), kind.kind, fact.message_sha256),
         )
 
     @contextmanager
@@ -204,7 +287,10 @@ class RunningCycle:
             yield
         except Refused as wrong:
             for kind, digest in messages:
-                kept_as = door.put_away(self.settings.inbox, self.id, kind)
+                names = [
+                    inbox_name(kind, fact) for fact in self._receptions(kind) if fact.message_sha256 == digest
+                ]
+                kept_as = door.put_away(self.settings.inbox, self.id, names[-1])
                 self.note(
                     ReplyRefused(
                         message=kind.kind,
@@ -260,8 +346,26 @@ def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
 def form_request() -> tuple[Ledger, dict[str, str], Person]:
     """What a form of the register asks for: the ledger, the answers as text (empty where nothing was said), and who asks."""
     context = get_current_context()
-    asked = {key: "" if value is None else str(value) for key, value in context["params"].items()}
+    asked = {key: _as_text(value) for key, value in context["params"].items()}
     return open_ledger(), asked, _person(context)
+
+
+def _as_text(value: Any) -> str:
+    """Several choices stand on lines of their own."""
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def closed_account() -> tuple[Ledger, AccountClosed]:
+    """What the lock-out started this run for."""
+    asked = get_current_context()["params"]
+    closed = AccountClosed(
+        login=asked["login"],
+        failures=asked["failures"],
+        closed_at=datetime.fromisoformat(asked["closed_at"]),
+    )
+    return open_ledger(), closed
 
 
 def opening_request() -> OpeningRequest:
@@ -293,6 +397,11 @@ def opening_request() -> OpeningRequest:
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
     )
+
+
+def the_context() -> Any:
+    """The running task's context, for a mail that it sends."""
+    return get_current_context()
 
 
 def this_task() -> System:
@@ -329,14 +438,21 @@ def _person(context: Any) -> Person:
         raise Refused(
             "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
         )
-    return Person(user_id=who, name=who)
+    return person_of(who)
 
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place."""
+    """Turns errors into what Airflow does: Refused and Conflict fail, CannotLook retries, the rest is told by place.
+
+    NotThereYet waits as the sensors do: no slot, no retry used up, however long.
+    """
     try:
         yield
+    except NotThereYet as awaited:
+        _log.info("%s", awaited)
+        wait = timedelta(seconds=Settings().reply_interval_seconds)
+        raise AirflowRescheduleException(clock.machine_time_in(wait)) from None
     except CannotLook as unreachable:
         raise AirflowException(str(unreachable)) from None
     except (Refused, Conflict, NoticeCycleError) as stop:

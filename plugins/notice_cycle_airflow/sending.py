@@ -19,6 +19,7 @@ from notice_cycle.handover.lgwan import (
     handover_record,
     withdraw,
 )
+from notice_cycle.handover.progress import Passage
 from notice_cycle.handover.route import over_lgwan_before
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import CopyWithdrawn, EncryptionRecord, HandoverCompleting, HandoverRecord
@@ -113,24 +114,17 @@ async def _take_off(cycle: RunningCycle, package: str) -> CopyWithdrawn:
 
 
 def _progress() -> Progress:
-    begun: dict[str, tuple[float, int]] = {}
     told = time.monotonic()
+    begun: dict[str, tuple[float, int]] = {}
 
     def tell(name: str, sent: int, total: int) -> None:
         nonlocal told
         now = time.monotonic()
-        since, already = begun.setdefault(name, (now, sent))
+        since, before = begun.setdefault(
+            name, (now, sent)
+        )  # what lay there before it went on was not sent now
         if sent == total or now - told > _LOG_EVERY_SECONDS:
             told = now
-            rate = (sent - already) / (now - since) if now > since else 0.0
-            left = f"、残り {(total - sent) / rate:.0f}秒" if rate and sent < total else ""
-            _log.info(
-                "%s: %s / %s バイト（毎秒 %s バイト%s）",
-                name,
-                f"{sent:,}",
-                f"{total:,}",
-                f"{rate:,.0f}",
-                left,
-            )
+            _log.info("%s", Passage(name, sent, total, sent - before, now - since).text_ja)
 
     return tell

@@ -29,11 +29,13 @@ from notice_cycle.deadlines import (
 from notice_cycle.errors import CannotLook, NoticeCycleError
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.heartbeat import Heartbeat
+from notice_cycle.incidents.entering import read_incidents, section_of
+from notice_cycle.incidents.folded import IncidentReminder, incident_reminders
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.people import People
 from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
-from notice_cycle.register import due_reminders
+from notice_cycle.register import due_reminders, read_register
 from notice_cycle.settings import Settings
 from notice_cycle_airflow.quantities import tell_all_quantities
 
@@ -50,12 +52,18 @@ def look(
     now = clock.now()
     deadlines, calendars = load(settings.config_folder)
     today = tokyo_date(now)
-    if calendars.ward.why_closed(today):
+    incidents = _incidents(ledger, settings.config_folder, now)
+    watched: list[Watched] = []
+    reminders: Sequence[Reminder] = incidents
+    unreadable: NoticeCycleError | None = None
+    if calendars.ward.why_closed(today) and not incidents:
         _beat(calendars)
         return "今日は閉庁日です。知らせは次の開庁日に届きます。"
     people = People.load(settings.config_folder)
-    watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
-    reminders, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
+    if not calendars.ward.why_closed(today):
+        watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
+        of_the_register, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
+        reminders = [*incidents, *of_the_register]
     sending = mails_of_a_look(
         watched,
         reminders,
@@ -137,6 +145,24 @@ def _reminders(
         return due_reminders(ledger, config, today, calendars.ward), None
     except NoticeCycleError as unreadable:
         return (), unreadable
+
+
+def _incidents(ledger: Ledger, config: Path, now: datetime) -> list[IncidentReminder]:
+    """The law's clocks of open incidents: they count closed days, so they are told on them too."""
+    open_ones = [one for one in read_incidents(ledger) if not one.is_closed]
+    if not open_ones:
+        return []
+    register = read_register(ledger, config, tokyo_date(now))
+    return [
+        reminder
+        for one in open_ones
+        for reminder in incident_reminders(
+            one,
+            now,
+            party_ja=register.name_of(one.reported.party),
+            section=section_of(ledger, one.reported.cycles),
+        )
+    ]
 
 
 def _hand_over(mail: Mail, deliver: Callable[[Mail], None]) -> None:

@@ -21,10 +21,24 @@ NOTICES = sorted(path.stem for path in (ROOT / "include" / "config" / "notices")
 ROUTES = (
     ["handover.send"],
     ["handover.prepare_upload", "handover.confirm_upload"],
-    ["handover.withdraw_copies", "handover.make_discs", "handover.confirm_discs"],
+    ["handover.withdraw_copies", "handover.make_discs", "handover.burn_discs", "handover.confirm_discs"],
 )
-OPERATING = ("cycle_decision", "ledger_restored", "ledger_audit", "deadline_watch", "passphrase_notice_void")
+OPERATING = (
+    "cycle_decision",
+    "ledger_restored",
+    "ledger_audit",
+    "deadline_watch",
+    "reply_watch",
+    "reply_conflict",
+    "reply_on_paper",
+    "enclosure_passphrase",
+    "account_closed",
+    "passphrase_notice_void",
+)
+# They look into the folders where answers come, which only this queue's workers can.
+OVER_LGWAN = {"reply_watch", "reply_on_paper"}
 
+INCIDENTS = ("incident", "incident_step")
 REGISTER = ("gate_exception", *(f"register_{kind}" for kind in KINDS))
 
 # Task ids are frozen while cycles are open: a renamed task would lose the answer that stands under its old name.
@@ -63,7 +77,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def test_everything_imports() -> None:
     assert loaded()["import_errors"] == {}
-    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *REGISTER}
+    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *INCIDENTS, *REGISTER}
 
 
 def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,15 +95,31 @@ def test_a_dag_for_operating_has_one_task_that_tells_when_it_fails(dag_id: str) 
     assert (dag["tags"], dag["max_active_runs"], dag["catchup"]) == (["運用"], 1, False)
     assert dag["starts_paused"] is False  # a paused one would accept a request and never run it
     (task,) = dag["tasks"]
-    assert (task["queue"], task["tells"], task["name"].isascii()) == ("default", True, False)
+    queue = "lgwan" if dag_id in OVER_LGWAN else "default"
+    assert (task["queue"], task["tells"], task["name"].isascii()) == (queue, True, False)
 
 
-def test_the_ledger_is_audited_every_morning_and_nothing_else_starts_by_itself() -> None:
+def test_the_forms_of_an_incident_tell_start_by_hand_and_warn_of_personal_data() -> None:
+    dags = loaded()["dags"]
+    assert {dag_id: [task["id"] for task in dags[dag_id]["tasks"]] for dag_id in INCIDENTS} == {
+        "incident": ["report_incident", "print_draft"],
+        "incident_step": ["take_step"],
+    }
+    for dag_id in INCIDENTS:
+        dag = dags[dag_id]
+        assert (dag["schedule"], dag["max_active_runs"], dag["starts_paused"]) == ("NullTimetable", 1, False)
+        assert all(task["tells"] and task["queue"] == "default" for task in dag["tasks"])
+        assert "被保険者の氏名・番号" in dag["doc"]
+
+
+def test_the_audit_and_the_two_watches_start_by_themselves_and_nothing_else_does() -> None:
     dags = loaded()["dags"]
     assert dags["deadline_watch"]["cron"] == ["0 9,13,15 * * *", "Asia/Tokyo", "0:00:00"]
     # The zero: seen for the first time shortly after six, it waits for the next morning; there may be no ledger yet.
     assert dags["ledger_audit"]["cron"] == ["0 6 * * *", "Asia/Tokyo", "0:00:00"]
-    assert {dags[dag_id]["schedule"] for dag_id in OPERATING[:2]} == {"NullTimetable"}
+    assert dags["reply_watch"]["cron"][:2] == ["*/10 * * * *", "Asia/Tokyo"]
+    scheduled = {"ledger_audit", "deadline_watch", "reply_watch"}
+    assert {dags[dag_id]["schedule"] for dag_id in OPERATING if dag_id not in scheduled} == {"NullTimetable"}
 
 
 def test_the_tasks_are_the_ones_that_open_runs_know() -> None:
@@ -102,9 +132,12 @@ def test_the_process_is_one_chain_but_for_the_routes_of_the_hand_over() -> None:
     route_of = {
         task: [before] for route in ROUTES for before, task in pairwise(["encryption.encrypt", *route])
     }
-    behind = [task for task in PICTURE if not task.startswith("handover.")]
+    returns = "erasure.confirm_returns"  # beside the erasure: after the delivery, before the closing
+    behind = [task for task in PICTURE if not task.startswith("handover.") and task != returns]
     chained = {task: [before] for before, task in pairwise(behind)}
     chained["acknowledgement.wait_for_receipt"] = sorted(route[-1] for route in ROUTES)
+    chained[returns] = ["delivery.confirm_delivery"]
+    chained["closing.destroy"] = ["erasure.confirm_erasure", returns]
     assert {task: sorted(before) for task, before in upstream.items()} == {
         "opening.open_cycle": [],
         **chained,
@@ -131,9 +164,10 @@ def test_every_task_has_a_japanese_name_and_tells_when_it_fails() -> None:
 
 def test_forms_have_no_default_and_no_time_out() -> None:
     forms = [task for task in tasks() if task["operator"] == "EvidenceForm"]
-    lgwan = [form["id"] for form in forms if not form["id"].startswith("handover.")]
-    # Five a cycle over LGWAN, one a year, and one more for the other two routes.
-    assert (len(lgwan), len(forms)) == (6, 8)
+    # Five a cycle over LGWAN and one a year; two more for the disc, one more for an officer's upload.
+    of_other_routes = {"handover.confirm_upload", "handover.confirm_discs", "erasure.confirm_returns"}
+    lgwan = {form["id"] for form in forms} - of_other_routes
+    assert (len(lgwan - {"opening.confirm_year_settings"}), len(forms)) == (5, 9)
     assert [form for form in forms if form["defaults"] or form["response_timeout"]] == []
 
 
@@ -184,7 +218,7 @@ def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy
 
 def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
     dags = loaded(broken_catalogue)["dags"]
-    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
+    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
     assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
     assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
 
@@ -193,5 +227,5 @@ def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path
     config = broken_catalogue.parent / "unreadable"
     shutil.copytree(broken_catalogue, config)
     (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
-    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *REGISTER}
+    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
     assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]

@@ -1,6 +1,7 @@
 """What `make compose-check` does without an engine: its tables against docker-compose.yaml, and what it reads."""
 
 import json
+import re
 import runpy
 import socket
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from deploy.compose_check import deployment, reaches
-from deploy.compose_check.cycle import LOOKED_AT_ON_HOST, MEETINGS, Cycle
+from deploy.compose_check import afterwards, deployment, reaches
+from deploy.compose_check.cycle import DISC_CYCLE, DISC_RUN, LOOKED_AT_ON_HOST, MEETINGS, Cycle
 from deploy.compose_check.deployment import BUILDS, CheckFailed, Container, Deployment, mebibytes
+from tests.builders import a_cycle, come_back, on_disc
 
 ROOT = Path(__file__).parents[2]
 TASKS = (ROOT / "tests" / "airflow" / "structure.txt").read_text(encoding="utf-8").split()
@@ -138,6 +140,72 @@ def test_a_killed_task_is_met_again_only_in_its_next_try() -> None:
 
 def test_a_task_that_went_by_too_fast_is_told_as_such() -> None:
     assert ScriptedCycle(("queued", 1), ("success", 1))._wait_for(MEETINGS[0]) == "success"
+
+
+class AskedCycle(Cycle):
+    """A cycle that notes what it asks and is answered that all is well."""
+
+    def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any] | None:
+        self.__dict__.setdefault("asked", []).append((method, path, body))
+        if path.endswith("/taskInstances?limit=100"):
+            return {
+                "task_instances": [{"task_id": "opening.open_cycle", "state": "success", "try_number": 1}]
+            }
+        return {"state": "success"}
+
+
+def test_the_cycle_by_disc_is_switched_while_its_dag_is_paused() -> None:
+    cycle = AskedCycle.by_disc(None, None, print)  # type: ignore[arg-type]
+    cycle.start()
+    cycle.switch_to_disc()
+    asked = cycle.__dict__["asked"]
+    started = [(path, body["conf"]) for method, path, body in asked if method == "POST"]
+    assert [path.split("/")[4] for path, _ in started] == ["premium_notice_ordinary", "cycle_decision"]
+    assert started[0][1]["occasion"] == "supplementary"
+    assert started[1][1] == {"cycle": DISC_CYCLE, "decision": "route", "route": "dvd", "reason_code": "drill"}
+    pausing = [body["is_paused"] for method, _, body in asked if method == "PATCH"]
+    decided = next(
+        at for at, (method, path, _) in enumerate(asked) if method == "POST" and "cycle_decision" in path
+    )
+    paused = [at for at, (method, _, body) in enumerate(asked) if method == "PATCH" and body["is_paused"]]
+    assert pausing == [False, True, False]
+    assert paused[0] < decided
+    assert all(DISC_RUN in path for _, path, _ in asked if "/taskInstances" in path)
+
+
+def test_the_decision_of_the_disc_names_what_its_dag_offers() -> None:
+    from notice_cycle.handover.route import REASONS_JA, ROUTES_JA
+    from notice_cycle.values import CYCLE_ID_PATTERN
+
+    assert re.fullmatch(CYCLE_ID_PATTERN, DISC_CYCLE)
+    assert "dvd" in ROUTES_JA
+    assert "drill" in REASONS_JA
+
+
+class ALedger:
+    """The deployment as the checks afterwards ask it: a ledger of one cycle, and an empty host."""
+
+    def __init__(self, *, lines: str = "", **changes: Any) -> None:
+        self.lines = lines
+        cycle = a_cycle().with_(opening={"run_id": DISC_RUN}, **changes).noting(*come_back())
+        self.entries = [entry.text() for entry in cycle.history().entries]
+
+    def run_as_init(self, _program: str) -> dict[str, Any]:
+        return {"holds": True, "reason": "", "entries": self.entries}
+
+    def package_on_host(self) -> str:
+        return self.lines
+
+
+def test_a_cycle_that_went_by_disc_and_came_back_passes() -> None:
+    assert "1 disc given once" in afterwards.check_disc(ALedger(handover=on_disc()))  # type: ignore[arg-type]
+
+
+def test_a_cycle_that_went_another_way_or_lies_on_the_host_does_not_pass() -> None:
+    with pytest.raises(CheckFailed, match="went by lgwan"):
+        afterwards.check_disc(ALedger())  # type: ignore[arg-type]
+    with pytest.raises(CheckFailed, match="host holds"):
+        afterwards.check_disc(ALedger(lines="abc  ./x", handover=on_disc()))  # type: ignore[arg-type]
 
 
 # ---- what is tried

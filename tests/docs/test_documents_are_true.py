@@ -21,6 +21,7 @@ from tests.unit.contractor_kit.packages import a_package, quick_encryption
 from contractor_kit import command_line
 from contractor_kit.tables import METHODS, PURPOSES
 from notice_cycle import clock, settings
+from notice_cycle.accounts import AccountClosed
 from notice_cycle.deadlines import AlertSent
 from notice_cycle.decisions import REASONS_JA as DECISION_REASONS_JA
 from notice_cycle.decisions import REDO_FROM
@@ -43,7 +44,9 @@ from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
-assert {AlertSent, GatesJudged} <= set(Fact.__subclasses__())  # facts that live with what enters them
+assert {AccountClosed, AlertSent, GatesJudged} <= set(
+    Fact.__subclasses__()
+)  # facts that live with what enters them
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -203,6 +206,17 @@ def test_every_sentence_an_operator_may_meet_is_in_the_table() -> None:
     assert missing == {}
 
 
+@pytest.mark.parametrize("dag", ["incident", "incident_step"])
+def test_the_forms_of_an_incident_have_their_section(dag: str) -> None:
+    source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
+    told = section("runbook.md", "(report_incident, take_step)")
+    names = re.findall(r'display_name="(.+?)"', source)
+    assert len(names) == source.count("@task(") + 1
+    assert [name for name in names if f"**{name}**" not in told] == []
+    for part in ("### 画面で見えるもの", "### すること", "### 元に戻す"):
+        assert part in told
+
+
 @pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit", "passphrase_notice_void"])
 def test_a_dag_for_operating_has_the_section_that_its_failure_mail_names(dag: str) -> None:
     source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
@@ -290,6 +304,7 @@ def test_the_kit_takes_every_command_line_of_the_document() -> None:
         "delivery_report",
         "erasure_report",
         "erasure_certificate",
+        "write",
         "show_template",
     }
 
@@ -341,7 +356,8 @@ def test_the_stock_commands_for_checking_and_signing_do_it(
         signature,
         MESSAGES["receipt"],
         cycle=cycle,
-        signer="example_print",
+        signers={"example_print": "example_print"},
+        contractor="example_print",
         allowed=package.contractors,
         at=clock.now(),
     )

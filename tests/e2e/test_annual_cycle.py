@@ -271,3 +271,27 @@ class TestReport:
     def test_a_run_that_opened_no_cycle_has_none(self, cycle: Cycle) -> None:
         answer = cycle.ward.person("tanto1").request("GET", f"{self.PATH}?run_id=nobody")
         assert (answer.status_code, "まだありません" in answer.text) == (404, True)
+
+
+class TestPlan:
+    """発送計画: beside the run, for who may read the DAG, in dates only."""
+
+    PATH = f"/notice-cycle/plan/{NOTICE}"
+
+    @pytest.mark.parametrize("login", ["tanto1", "shonin", "unyo", "kansa", "kacho"])
+    def test_whoever_may_read_the_dag_reads_it(self, cycle: Cycle, login: str) -> None:
+        answer = cycle.ward.person(login).request("GET", f"{self.PATH}?run_id={RUN}")
+        assert answer.status_code == httpx.codes.OK
+        assert cycle.id in answer.text
+        assert "引渡しは済んでいます" in answer.text
+        assert not [term for term in CANARY.search_terms() if term in answer.text]
+
+    def test_nobody_else_does_and_a_strange_slip_is_refused(self, cycle: Cycle) -> None:
+        address = f"{cycle.ward.address}{self.PATH}?run_id={RUN}"
+        assert httpx.get(address, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+        strange = cycle.ward.person("tanto1").request("GET", f"{self.PATH}?run_id={RUN}&slip=999")
+        assert strange.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+    def test_the_ui_is_told_of_its_tab(self, cycle: Cycle) -> None:
+        plugins = cycle.ward.person("tanto1").request("GET", "/api/v2/plugins").json()["plugins"]
+        assert "発送計画" in [view["name"] for plugin in plugins for view in plugin["external_views"]]

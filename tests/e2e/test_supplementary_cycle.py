@@ -339,7 +339,11 @@ def test_a_ledger_without_its_noted_head_stops_everything_until_a_person_has_spo
     assert story.ended("ledger_restored", "restored", **restoration) == "success"
     (entry,) = ward.ledger.entries(kind=r.LedgerRestored.kind())
     restored = r.LedgerRestored.model_validate(entry.data)
-    assert (restored.found_seq, restored.lost_seq, restored.decided_by.name) == (found.seq, 999_999, "unyo")
+    assert (restored.found_seq, restored.lost_seq, restored.decided_by.name) == (
+        found.seq,
+        999_999,
+        "江口 望",
+    )
     assert restored.packages_beyond == ()
     assert (ward.layout.heads / "superseded" / lost.name).exists()
     assert story.ended("ledger_audit", "audit-again") == "success"

@@ -43,7 +43,7 @@ class Desk:
         (folder / f"{message.file_name()}.sig").write_bytes(firm.signs(message.content()))
 
     async def looked(self) -> bool:
-        return await self.sensor._look(self.cycle, self.cycle.history(), context={})
+        return await self.sensor._look(self.cycle, context={})
 
     def judged_wrong(self) -> None:
         """What the judging task does when the two do not fit together."""

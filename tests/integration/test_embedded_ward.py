@@ -415,6 +415,7 @@ def test_every_permission_of_the_role_table_is_known_to_airflow() -> None:
     from airflow.providers.fab.auth_manager.security_manager.override import (
         FabAirflowSecurityManagerOverride as Fab,
     )
+    from airflow.providers.fab.auth_manager.views.user import CustomUserDBModelView
 
     from notice_cycle_airflow.roles import ROLES
 
@@ -423,6 +424,9 @@ def test_every_permission_of_the_role_table_is_known_to_airflow() -> None:
         *Fab.USER_PERMISSIONS,
         *Fab.OP_PERMISSIONS,
         *Fab.ADMIN_PERMISSIONS,
+        *((action, "Users") for action in CustomUserDBModelView.base_permissions),
+        # Made when the views are registered, not from a list.
+        *(("menu_access", item) for item in ("Security", "List Users", "List Roles")),
     }
     assert {permission for permissions in ROLES.values() for permission in permissions} <= known
 

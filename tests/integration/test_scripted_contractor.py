@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import a_cycle
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -28,20 +29,24 @@ from tests.unit.contractor_kit.packages import (
 
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.copies import copies_of, judge_reply
 from notice_cycle.delivery.reconcile import verify_delivery
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.encryption.sshsig import SigningKey
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import (
     ContentReceipt,
     DeliveryReport,
+    DestructionCertificate,
     ErasureCertificate,
     ErasureReport,
     M,
     PrintLog,
     Receipt,
 )
+from notice_cycle.handover import media
 from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person, sha256
+from notice_cycle.values import Person
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 20
@@ -124,16 +129,49 @@ class Stage:
         printed = self.package.passphrase_notice(self.root / "tray")
         shutil.copy(printed, self.desk / printed.name)
 
-    def admitted(self, kind: type[M]) -> tuple[M, str]:
+    def admitted(self, kind: type[M], folder: Path | None = None) -> tuple[M, str]:
         """Waits for an answer; what the ward's door makes of it, and its digest."""
-        path = self.to_ward / kind.file_name()
+        path = (folder or self.to_ward) / kind.file_name()
         eventually(path.exists)
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(
-            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        found = admit(
+            content,
+            signature,
+            kind,
+            cycle=CYCLE,
+            signers={CONTRACTOR: CONTRACTOR},
+            contractor=CONTRACTOR,
+            allowed=allowed,
+            at=clock.now(),
         )
-        return message, sha256(content)
+        return found.message, found.sha256
+
+    def on_disc(self, *, disc_bytes: int = media.DISC_BYTES) -> list[Path]:
+        """The package on discs of a size, handed over."""
+        (self.desk / "discs").mkdir(exist_ok=True)
+        extras = media.DiscExtras(
+            ward_signers=self.package.ward_signers.read_bytes(),
+            guide_pdf=b"%PDF-1.7 guide",
+            guide_text="手順書",
+            decrypter=None,
+        )
+        images = media.build_images(
+            self.package.folder,
+            extras,
+            self.root / "images",
+            signing_key=SigningKey.load(self.package.ward_signers.with_name("ward_key")),
+            at=AT,
+            disc_bytes=disc_bytes,
+        )
+        return [
+            Path(shutil.copy(self.root / "images" / image.image.name, self.desk / "discs"))
+            for image in images
+        ]
+
+    def answered(self, kind: type[M]) -> tuple[M, str]:
+        """The same for an answer that is laid out on the desk."""
+        return self.admitted(kind, self.desk / "answers" / f"{CYCLE}-p1")
 
     def stop(self, process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
         process.send_signal(how)
@@ -225,18 +263,25 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     stage.start_contractor()
     report, report_digest = stage.admitted(ErasureReport)
     certificate, certificate_digest = stage.admitted(ErasureCertificate)
-    erasure = verify_erasure(
+    paper, paper_digest = stage.admitted(DestructionCertificate)
+    confirmation = confirmed(delivery)
+    happened = (
         package.composition,
         package.encryption,
-        confirmed(delivery),
-        report,
-        certificate,
-        report_sha256=report_digest,
-        certificate_sha256=certificate_digest,
-        left={"package": package.handover.files[0].sha256},
-        opened=[content_receipt],
-        signed_by=CONTRACTOR,
+        package.handover,
+        content_receipt,
+        record,
+        confirmation,
     )
+    by_kind = {type(one): one for one in happened}
+    cycle = a_cycle().up_to(type(confirmation))
+    cycle = replace(cycle, records=tuple(by_kind.get(type(one), one) for one in cycle.records))
+    kept = judge_reply(paper, cycle.history(), party=CONTRACTOR, message_sha256=paper_digest)
+    proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
+    erasure = verify_erasure(cycle.noting(kept).history(), [proof])
+    whole = replace(cycle, records=(*cycle.records, erasure)).noting(kept)
+    held = [copy for copy in copies_of(whole.history()) if copy.party == CONTRACTOR and copy.holds_data]
+    assert [copy for copy in held if copy.is_open or not copy.declared] == []
     assert erasure.copies_erased == 3
     nothing_is_left(stage)
 
@@ -253,7 +298,95 @@ def nothing_is_left(stage: Stage) -> None:
         assert secret not in told
     assert list(stage.desk.glob("*.pdf"))  # the paper stays until it is given back
     steps = [line for line in stage.log.splitlines() if CYCLE in line]
-    assert len(steps) == len(set(steps)) == 9, stage.log  # one line a step, none twice
+    assert len(steps) == len(set(steps)) == 10, stage.log  # one line a step, none twice
+
+
+def test_discs_are_taken_in_answered_and_given_back_while_the_line_is_down(stage: Stage) -> None:
+    stage.stop(stage.processes[0])
+    first, *others = stage.on_disc(disc_bytes=media._KEPT_FREE + media._PART_ALIGNMENT)
+    assert others == []
+    (stage.desk / f"withdrawn-{CYCLE}-p0").write_text("not a package")  # p0 is no number of a package
+    (stage.desk / f"withdrawn-{CYCLE}-p9").write_text("9" * 64)
+    stage.start_contractor()
+    receipt, digest = stage.answered(Receipt)
+    package = stage.package
+    verify_receipt(package.handover, package.encryption, receipt, message_sha256=digest, signed_by=CONTRACTOR)
+    stage.lay_passphrase_notice_on_desk()
+    stage.answered(DeliveryReport)
+    assert first.exists()
+    (stage.desk / f"delivery-accepted-{CYCLE}").touch()
+    report, _ = stage.answered(ErasureReport)
+    stage.answered(ErasureCertificate)
+    back = sorted(path.name for path in (stage.desk / "returned").iterdir())
+    assert back == [f"{CYCLE}-PW1.pdf", f"{CYCLE}-p1-d1.iso"]
+    assert not first.exists()
+    told = [(copy.carrier, copy.file_sha256) for copy in report.copies]
+    assert [carrier for carrier, _ in told] == ["パソコン", "パソコン", "サーバー"]  # no disc: it goes back
+    assert told[2] == ("サーバー", "9" * 64)  # the one that never came
+    assert "受領なし" in report.copies[2].tool
+    assert not list(stage.home.rglob("*.age")) and not list(stage.home.rglob("print.csv"))
+
+
+def test_a_package_on_several_discs_waits_for_the_last_and_is_joined(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "_KEPT_FREE", 0)
+    monkeypatch.setattr(media, "_PART_ALIGNMENT", 1024)
+    discs = stage.on_disc(disc_bytes=2048)
+    assert len(discs) > 1
+    aside = discs[-1].rename(stage.root / "lost.iso")
+    stage.start_contractor()
+    time.sleep(2.5)
+    assert not (stage.desk / "answers").exists()
+    aside.rename(discs[-1])
+    receipt, _ = stage.answered(Receipt)
+    assert receipt.files == {file.name: file.sha256 for file in stage.package.encryption.files}
+
+
+def test_a_disc_that_was_altered_is_not_answered(stage: Stage) -> None:
+    (disc,) = stage.on_disc()
+    content = bytearray(disc.read_bytes())
+    at = content.index(b"age-encryption.org")
+    content[at + 100] ^= 1
+    disc.write_bytes(content)
+    stage.start_contractor()
+    eventually(lambda: "SHA256SUMS と一致しません" in stage.log)
+    assert not (stage.desk / "answers").exists()
+
+
+def test_an_upload_is_taken_off_the_page_and_erased_there(stage: Stage) -> None:
+    page = stage.desk / "page" / f"{CYCLE}-p1"
+    shutil.copytree(stage.package.folder, page)
+    stage.start_contractor()
+    stage.answered(Receipt)
+    stage.lay_passphrase_notice_on_desk()
+    stage.answered(DeliveryReport)
+    (stage.desk / f"delivery-accepted-{CYCLE}").touch()
+    report, _ = stage.answered(ErasureReport)
+    assert [copy.tool for copy in report.copies if copy.carrier == "サーバー"] == ["専用ページから削除"]
+    eventually(lambda: not page.exists())
+    assert not stage.to_ward.exists()
+    assert list(stage.desk.glob("*.pdf"))  # only discs and their notices go back
+
+
+@pytest.mark.skipif(shutil.which("7z") is None, reason="7z is not installed; run tools/debian-packages")
+def test_a_zip_is_opened_with_7_zip_and_a_wrong_paper_does_not_open_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage", a_package(tmp_path / "ward", package_format="zip-aes256"))
+    try:
+        stage.start_host()
+        other = a_package(tmp_path / "other", package_format="zip-aes256")
+        shutil.copy(other.passphrase_notice(tmp_path / "other_tray"), stage.desk / "wrong.pdf")
+        stage.send()
+        stage.start_contractor()
+        eventually(lambda: "7-Zip で開けません" in stage.log)
+        assert not list(stage.home.rglob("print.csv"))
+        (stage.desk / "wrong.pdf").unlink()
+        stage.lay_passphrase_notice_on_desk()
+        opened, _ = stage.admitted(ContentReceipt)
+        assert opened.print_file_sha256 == stage.package.composition.print_file.sha256
+        assert "opened with 7-Zip" in stage.log
+    finally:
+        stage.stop_all()
 
 
 def test_an_altered_package_gets_no_answer_and_is_mentioned_once_until_a_sound_one_comes(

@@ -45,6 +45,9 @@ class AReminder(Frozen):
     tell: str = "担当"
     sentence_ja: str = "架空印刷株式会社のプライバシーマークは2026-07-08に切れます。"
     advice_ja: str = "更新した登録証の写しを求めてください。"
+    name_ja: str = "登録簿"
+    why_ja: str = "切れると、引渡しの前の確認で止まります。"
+    runbook_anchor: str = "register"
 
 
 def watched(history: CycleHistory, moment: str, name: str = CYCLE) -> Watched:

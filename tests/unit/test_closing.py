@@ -79,7 +79,7 @@ class TestDestruction:
     def inbox(self, tmp_path: Path) -> Path:
         inbox, receipt, firm = tmp_path / "inbox", a_receipt(a_cycle()), a_contractor()
         for cycle in (CYCLE, self.OTHER):
-            door.store(inbox, cycle, receipt, receipt.content(), firm.signs(receipt.content()))
+            door.store(inbox, cycle, receipt.file_name(), receipt.content(), firm.signs(receipt.content()))
             door.quarantine(inbox, cycle, "receipt.json", b"bad", b"worse")
         return inbox
 

@@ -43,8 +43,9 @@ from notice_cycle.gates import (
     gates_before,
     judged,
     require_open,
+    told,
 )
-from notice_cycle.records import HandoverRecord
+from notice_cycle.records import HandoverRecord, OpeningRecord
 from notice_cycle.register import GateExcepted, Register
 from notice_cycle.requirements import load_requirements
 from notice_cycle.stage import STAGES
@@ -525,6 +526,71 @@ def test_facts_are_read_from_the_records_of_a_cycle() -> None:
     assert (known.package_format, known.party, known.synthetic) == ("age", PRINT, True)
     assert "handover" in known.standing
     require_open(gates_before("handover", known, a_register(subcontractor=False), today=DAY))
+
+
+WHOLE = a_cycle().with_(
+    passphrase_handover={"taker": "印刷 太郎"}, delivery_confirmation={"deliverer": "印刷 次郎"}
+)
+"""A cycle whose contractor's people stand on the sample register's roster."""
+
+
+def whole_facts(cycle: Any = WHOLE, register: Register | None = None, **further: Any) -> Any:
+    return facts_of(
+        A_CYCLE, cycle.history(), route="lgwan", today=DAY, calendar=BusinessCalendar(),
+        register=register or a_register(subcontractor=False),
+        further={
+            "sending_host": "lgwan-terminal-1", "storage_host": "airflow-worker-1", "open_erasures": (),
+            **further,
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", sorted(JUDGED_STAGES - {"closing"}))  # closing: tests/unit/copies
+def test_the_sample_register_lets_a_whole_cycle_pass_at_every_stage(stage: str) -> None:
+    gates = gates_before(stage, whole_facts(), a_register(subcontractor=False), today=DAY)
+    require_open(gates)
+
+
+@pytest.mark.parametrize(
+    ("stage", "gate"),
+    [
+        ("validation", "population"), ("encryption", "bundling_decided"), ("handover", "encrypted_package"),
+        ("delivery", "password_confirmation"), ("delivery", "separate_occasion"), ("erasure", "print_log"),
+        ("erasure", "print_excess"), ("erasure", "delivery_confirmation"), ("erasure", "delivering_party"),
+        ("closing", "erasure_report"), ("closing", "erasure_verified"),
+    ],
+)  # fmt: skip
+def test_before_its_record_stands_a_gate_of_the_records_is_closed(stage: str, gate: str) -> None:
+    only_opened = a_cycle().up_to(OpeningRecord)
+    gates = gates_before(stage, whole_facts(only_opened), a_register(subcontractor=False), today=DAY)
+    assert gate in {one.id for one in closed(gates)}
+
+
+def test_who_delivered_and_who_took_is_asked_of_the_roster() -> None:
+    handed = {"taker": "だれか 知らない", "handed_at": NOON}
+    strangers = WHOLE.with_(passphrase_handover=handed, delivery_confirmation={"deliverer": "封入 二郎"})
+    known = whole_facts(strangers, a_register())
+    assert [(one.party, one.on_ja) for one in known.named] == [
+        (PRINT, "パスワード引渡確認書"), (INSERT, "納品確認書")
+    ]  # fmt: skip
+    assert known.delivered_by == INSERT
+    gate = the_gate("handlers_on_roster", "", known, a_register())
+    assert not gate.passed
+    assert "パスワード引渡確認書 2026-07-01" in gate.reason_ja
+    assert "納品確認書" not in gate.reason_ja
+    # A subcontractor who delivers without a contract of its own is nobody who may.
+    assert not the_gate("delivering_party", "", known, a_register(without=["subcontract"])).passed
+
+
+def test_one_mail_tells_all_closed_gates() -> None:
+    register = a_register(without=["handler", "emergency_contact"])
+    said = told("引渡し", gates_before("handover", facts(), register, today=DAY))
+    assert said["stage_ja"] == "引渡し"
+    assert said["gate"].split("・")[0] == "取扱者名簿"
+    assert "緊急時の連絡体制" in said["gate"]
+    assert "架空封入株式会社" in said["reason"]
+    assert said["requirements"].split("・") == list(dict.fromkeys(said["requirements"].split("・")))
+    assert len(said["advice"].splitlines()) < len(said["reason"].splitlines())
 
 
 def test_a_moment_is_compared_by_the_minute() -> None:

@@ -20,20 +20,19 @@ from tests.builders import (
     a_print_log,
     a_receipt,
     an_erased_copy,
-    an_erasure_certificate,
     an_erasure_report,
+    every_copy_erased,
     the_configuration,
 )
+from tests.unit.copies.told import SUBCONTRACTOR, a_declaration, a_declared_copy, a_proof, a_transfer
 
 from notice_cycle import records as r
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.acknowledgement.wipe import wipe_staging
 from notice_cycle.delivery.reconcile import verify_delivery
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import messages as m
-from notice_cycle.handover.route import packages_that_left
-from notice_cycle.values import sha256
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import (
     CYCLE_KEY,
@@ -227,102 +226,160 @@ class TestDelivery:
 class TestErasure:
     ENCRYPTED = CYCLE_OF_FORTY[r.EncryptionRecord].files[0].sha256
     OPENED = CYCLE_OF_FORTY[r.CompositionRecord].print_file.sha256
+    BEFORE = CYCLE_OF_FORTY.up_to(r.DeliveryConfirmationRecord)
 
     def judged(
         self,
         report: m.ErasureReport,
-        *,
-        also_begun: Sequence[r.HandoverBegun] = (),
-        also_opened: Sequence[r.ContentReceiptRecord] = (),
+        *further: Proof,
+        beside: Sequence[r.Fact] = (),
         beyond: Sequence[r.PackageBeyond] = (),
         **certificate: Any,
     ) -> r.ErasureRecord:
-        cycle = CYCLE_OF_FORTY
-        return verify_erasure(
-            cycle[r.CompositionRecord],
-            cycle[r.EncryptionRecord],
-            cycle[r.DeliveryConfirmationRecord],
-            report,
-            an_erasure_certificate(cycle, report, **certificate),
-            left=packages_that_left(cycle.noting(*also_begun).history(), list(beyond)),
-            opened=[*also_opened, cycle[r.ContentReceiptRecord]],
-            report_sha256=sha256(report.content()),
-            certificate_sha256=a_digest("certificate"),
-            signed_by=CONTRACTOR,
-        )
+        own = a_proof(self.BEFORE, report, **certificate)
+        return verify_erasure(self.BEFORE.noting(*beside).history(), [own, *further], beyond=list(beyond))
+
+    def refusal(self, report: m.ErasureReport, *further: Proof, **known: Any) -> str:
+        with pytest.raises(Refused) as caught:
+            self.judged(report, *further, **known)
+        return caught.value.message
 
     def test_every_copy_erased_and_certified_is_kept(self) -> None:
-        last = OPENED_AT + timedelta(days=9)
-        report = an_erasure_report(
-            CYCLE_OF_FORTY,
-            an_erased_copy(self.ENCRYPTED),
-            an_erased_copy(self.OPENED, erased_at=last),
-            an_erased_copy(self.OPENED, place="BACKUP-01"),
-        )
-        record = self.judged(report)
-        assert (record.copies_erased, record.notices, record.erased_at) == (3, 40, last)
+        last = OPENED_AT + timedelta(days=5, hours=9)
+        copies = every_copy_erased(CYCLE_OF_FORTY)
+        late = an_erased_copy(self.OPENED, place="BACKUP-01", erased_at=last)
+        record = self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies, late))
+        assert (record.copies_erased, record.notices, record.erased_at) == (4, 40, last)
+        (proof,) = record.parties
+        assert [copy.place for copy in proof.copies] == ["受け口", "PRINT-01", "PRINT-01", "BACKUP-01"]
 
     @pytest.mark.parametrize(
-        ("held", "missing"),
+        ("reported", "missing"),
         [
-            (["OPENED"], f"、暗号化された印字データ {CYCLE}-p1.csv.ageの消去がありません"),
-            (["ENCRYPTED"], "、開いた印字データの消去がありません"),
-            ([], "開いた印字データと暗号化された印字データ"),
+            ([0, 1], "消去報告書に、開いた印字データの消去がありません"),
+            ([2], f"暗号化された印字データ {CYCLE}-p1.csv.ageの消去がありません"),
+            ([1, 2], "サーバー（sftp.print.example）にある暗号化された印字データの消去がありません"),
+            ([0, 2], "パソコン（場所の届出なし）にある暗号化された印字データの消去がありません"),
         ],
     )
-    def test_a_copy_that_is_missing_is_named(self, held: list[str], missing: str) -> None:
-        copies = [an_erased_copy(getattr(self, name)) for name in held] or [an_erased_copy(a_digest("else"))]
-        with pytest.raises(Refused, match=missing):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies))
+    def test_a_copy_that_is_missing_is_named(self, reported: list[int], missing: str) -> None:
+        copies = every_copy_erased(CYCLE_OF_FORTY)
+        assert missing in self.refusal(an_erasure_report(CYCLE_OF_FORTY, *(copies[one] for one in reported)))
+
+    def test_everything_that_is_wrong_is_told_at_once(self) -> None:
+        copies = (
+            an_erased_copy(self.OPENED, method="clear"),
+            an_erased_copy(self.ENCRYPTED, operator="立会 五郎", serial_number=" "),
+        )
+        told = self.refusal(
+            an_erasure_report(CYCLE_OF_FORTY, *copies, notices=39, backups="　"),
+            addressed_to=("乙",),
+            certified_at=OPENED_AT + timedelta(days=4),
+        )
+        for sentence in (
+            "誤りが8件あります",
+            "サーバー（sftp.print.example）にある",
+            "引渡し 40件、消去 39件",
+            "1件目の消去の方法（消去 clear）は、パソコンには認められません",
+            "2件目の製造番号が空白です",
+            "2件目の立会人が、消去した者と同じです",
+            "バックアップについての記載がありません",
+            "証明の日時が、最後の消去より前です",
+            "あて先に甲がありません",
+        ):
+            assert sentence in told
+
+    def test_an_erasure_that_ends_before_it_starts_is_refused(self) -> None:
+        copies = every_copy_erased(CYCLE_OF_FORTY, started_at=OPENED_AT + timedelta(days=6))
+        assert "1件目の消去の開始が、終了より後です" in self.refusal(
+            an_erasure_report(CYCLE_OF_FORTY, *copies)
+        )
+
+    @pytest.mark.parametrize(
+        ("carrier", "method", "is_enough"),
+        [
+            ("パソコン", "clear", False),
+            ("パソコン", "purge", True),
+            ("パソコン", "destroy", True),
+            ("サーバー", "clear", True),
+            ("DVD", "purge", False),
+            ("DVD", "destroy", True),
+            ("紙", "clear", False),
+            ("その他", "purge", False),
+            ("クラウド", "purge", False),
+            ("クラウド", "destroy", True),
+        ],
+    )
+    def test_the_class_of_erasure_that_is_enough_is_told_by_the_carrier(
+        self, carrier: str, method: str, is_enough: bool
+    ) -> None:
+        assert the_configuration().erasure.is_enough(carrier, method) is is_enough
+        assert "800-88" in the_configuration().erasure.source
 
     def test_a_package_that_was_only_begun_to_be_sent_must_be_erased_too(self) -> None:
         first = a_file(f"{CYCLE}-p0.csv.age", b"replaced")
         begun = r.HandoverBegun(
             package=f"{CYCLE}-p1", route="lgwan", encrypted_file=first, begun_at=OPENED_AT
         )
-        with pytest.raises(Refused, match=r"p0\.csv\.ageの消去がありません"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY), also_begun=[begun])
-        copies = (an_erased_copy(digest) for digest in (first.sha256, self.ENCRYPTED, self.OPENED))
-        assert self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), also_begun=[begun]).copies_erased == 3
+        told = self.refusal(an_erasure_report(CYCLE_OF_FORTY), beside=[begun])
+        assert "p0.csv.ageの消去がありません" in told
+        on_host = an_erased_copy(first.sha256, carrier="サーバー", place="受け口")
+        report = an_erasure_report(CYCLE_OF_FORTY, *every_copy_erased(CYCLE_OF_FORTY), on_host)
+        assert self.judged(report, beside=[begun]).copies_erased == 4
 
     def test_a_package_that_a_restored_ledger_forgot_must_be_erased_too(self) -> None:
         package = f"{CYCLE}-p9"
         forgotten = a_file(f"{package}.csv.age", b"handed over and forgotten")
         beyond = [r.PackageBeyond(package=package, encrypted_file=forgotten)]
-        with pytest.raises(Refused, match=r"p9\.csv\.ageの消去がありません"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY), beyond=beyond)
-        copies = (an_erased_copy(digest) for digest in (forgotten.sha256, self.ENCRYPTED, self.OPENED))
-        assert self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies), beyond=beyond).copies_erased == 3
+        assert "p9.csv.ageの消去がありません" in self.refusal(
+            an_erasure_report(CYCLE_OF_FORTY), beyond=beyond
+        )
+        on_host = an_erased_copy(forgotten.sha256, carrier="サーバー", place="受け口")
+        report = an_erasure_report(CYCLE_OF_FORTY, *every_copy_erased(CYCLE_OF_FORTY), on_host)
+        assert self.judged(report, beyond=beyond).copies_erased == 4
+
+    def test_a_declared_copy_must_be_erased_where_it_was_declared(self) -> None:
+        backup = a_declaration(a_declared_copy(self.OPENED, place="BACKUP-01", purpose="backup"))
+        told = self.refusal(an_erasure_report(CYCLE_OF_FORTY), beside=[backup])
+        assert "パソコン（BACKUP-01）にある予備の控えの消去がありません" in told
+        report = an_erasure_report(
+            CYCLE_OF_FORTY, *every_copy_erased(CYCLE_OF_FORTY), an_erased_copy(self.OPENED, place="BACKUP-01")
+        )
+        assert self.judged(report, beside=[backup]).copies_erased == 4
+
+    def test_a_subcontractor_that_was_given_the_file_proves_its_erasure_too(self) -> None:
+        moved = a_transfer(self.OPENED)
+        report = an_erasure_report(CYCLE_OF_FORTY)
+        assert f"届いていない事業者があります（{SUBCONTRACTOR}）" in self.refusal(report, beside=[moved])
+        theirs = an_erasure_report(
+            CYCLE_OF_FORTY, an_erased_copy(self.OPENED, place="INSERT-PC-1"), backups="控えなし"
+        )
+        only_to_the_ward = a_proof(CYCLE_OF_FORTY, theirs, party=SUBCONTRACTOR, addressed_to=("甲",))
+        told = self.refusal(report, only_to_the_ward, beside=[moved])
+        assert told == f"{SUBCONTRACTOR}の消去証明書のあて先に乙がありません。"
+        to_both = a_proof(CYCLE_OF_FORTY, theirs, party=SUBCONTRACTOR, addressed_to=("甲", "乙"))
+        record = self.judged(report, to_both, beside=[moved])
+        assert [proof.party for proof in record.parties] == [CONTRACTOR, SUBCONTRACTOR]
 
     def test_another_number_of_notices_is_refused(self) -> None:
-        with pytest.raises(Refused, match="引渡し 40件、消去 39件"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY, notices=39))
+        assert "引渡し 40件、消去 39件" in self.refusal(an_erasure_report(CYCLE_OF_FORTY, notices=39))
 
-    @pytest.mark.parametrize("which", [0, 1])
+    @pytest.mark.parametrize("which", [0, 1, 2])
     def test_a_copy_erased_before_the_delivery_is_refused(self, which: int) -> None:
         delivered = CYCLE_OF_FORTY[r.DeliveryConfirmationRecord].delivered_at
-        times = [delivered, delivered]
-        self.judged(self._erased_at(times))
-        times[which] -= timedelta(seconds=1)
-        with pytest.raises(Refused, match="納品より前に消去された"):
-            self.judged(self._erased_at(times))
-
-    def _erased_at(self, times: list[Any]) -> m.ErasureReport:
-        copies = [
-            an_erased_copy(digest, erased_at=at)
-            for digest, at in zip((self.ENCRYPTED, self.OPENED), times, strict=True)
-        ]
-        return an_erasure_report(CYCLE_OF_FORTY, *copies)
+        copies = list(every_copy_erased(CYCLE_OF_FORTY, erased_at=delivered))
+        self.judged(an_erasure_report(CYCLE_OF_FORTY, *copies))
+        copies[which] = copies[which].model_copy(update={"erased_at": delivered - timedelta(seconds=1)})
+        assert "納品より前に消去された" in self.refusal(an_erasure_report(CYCLE_OF_FORTY, *copies))
 
     def test_a_certificate_of_another_report_is_refused(self) -> None:
-        with pytest.raises(Refused, match="届いた消去報告書についてのものではありません"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY), report_sha256=a_digest("other"))
+        told = self.refusal(an_erasure_report(CYCLE_OF_FORTY), report_sha256=a_digest("other"))
+        assert "届いた消去報告書についてのものではありません" in told
 
     def test_report_or_certificate_of_another_package_is_refused(self) -> None:
-        with pytest.raises(Refused, match="別のパッケージ"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY, manifest_sha256=a_digest("other")))
-        with pytest.raises(Refused, match="別のパッケージ"):
-            self.judged(an_erasure_report(CYCLE_OF_FORTY), manifest_sha256=a_digest("other"))
+        other = {"manifest_sha256": a_digest("other")}
+        assert "別のパッケージ" in self.refusal(an_erasure_report(CYCLE_OF_FORTY, **other))
+        assert "別のパッケージ" in self.refusal(an_erasure_report(CYCLE_OF_FORTY), **other)
 
 
 class TestWipingStaging:

@@ -30,7 +30,9 @@ def found(cycle: ACycle, *others: ACycle) -> Counts | None:
 
 
 def expecting(**expected: int) -> ACycle:
-    notice = the_configuration().notice.model_copy(update={"expected": ExpectedQuantities.model_validate(expected)})
+    notice = the_configuration().notice.model_copy(
+        update={"expected": ExpectedQuantities.model_validate(expected)}
+    )
     configuration = the_configuration().model_copy(update={"notice": notice})
     stored = configuration.model_dump(mode="json")
     opening = an_opening().model_copy(

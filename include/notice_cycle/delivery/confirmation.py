@@ -1,13 +1,16 @@
-"""納品確認書: the ward's officer records 日時・取扱者・情報の内容・数量 of what was delivered (R27)."""
+"""納品確認書: the ward's officer records 日時・取扱者・情報の内容・数量 of what was delivered (R27), and by 乙 or 丙 (R64).
+
+It is filled in after the last lot: 納品完了, from which the returns and the erasure are due.
+"""
 
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
 from notice_cycle.errors import Differs
-from notice_cycle.forms import Answer, Field, Form, table, tokyo
+from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import CompositionRecord, DeliveryConfirmationRecord, DeliveryRecord, Record
+from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord, Record
 
 DELIVERED_AT = Field(
     key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True
@@ -33,14 +36,23 @@ class DeliveryConfirmation(Form):
         facts = [
             ("情報の内容", _contents(history)),
             ("納品報告の日時", tokyo(delivery.delivered_at)),
-            ("ロット", f"{delivery.lots:,}"),
+            ("納品した事業者", f"{delivery.delivering_party}（{plain(delivery.delivered_by)}）"),
+            ("納品場所", plain(delivery.place)),
+            ("ロット", _lots(delivery)),
             ("印刷枚数・損紙", f"{delivery.sheets_printed:,}枚・{delivery.sheets_spoiled:,}枚"),
         ]
-        return "\n".join(["納品された封筒を数え、区が数えた数を記入してください。", "", table(facts)])
+        return "\n".join(
+            [
+                "最後のロットまで届いたら、封筒を数え、区が数えた数を記入してください（納品完了）。",
+                "",
+                table(facts),
+            ]
+        )
 
     def judge(self, answer: Answer, history: CycleHistory) -> DeliveryConfirmationRecord:
         """The ward's count must equal the planned envelopes."""
-        quantity, planned = answer.count(QUANTITY), history.latest(CompositionRecord).quantities.envelopes
+        quantity, delivery = answer.count(QUANTITY), history.latest(DeliveryRecord)
+        planned = delivery.envelopes_delivered  # equal to what was planned, less what was pulled out
         if quantity != planned:
             raise Differs(
                 f"数えた数量（{quantity:,}封）が計画（{planned:,}封）と一致しません。",
@@ -55,6 +67,7 @@ class DeliveryConfirmation(Form):
             quantity=quantity,
             party=str(cast(dict[str, Any], opening.configuration["party"])["name_ja"]),
             deliverer=answer.text(DELIVERER),
+            delivering_party=delivery.delivering_party,
             entered_by=answer.by,
             entered_at=answer.at,
             signed_by=answer.text(SIGNED_BY),
@@ -67,6 +80,15 @@ class DeliveryConfirmation(Form):
         named = [(DELIVERER, given.deliverer), (SIGNED_BY, given.signed_by)]
         configuration = Configuration.model_validate(history.opening.configuration)
         require_on_roster(staff, configuration, given.delivered_at, named)
+
+
+def _lots(delivery: DeliveryRecord) -> str:
+    """Number and names, without the envelopes: those the ward counts itself."""
+    shown = "、".join(plain(lot.lot) for lot in delivery.deliveries[:_LOTS_SHOWN])
+    return f"{delivery.lots:,}（{shown}{'…' if delivery.lots > _LOTS_SHOWN else ''}）"
+
+
+_LOTS_SHOWN = 20
 
 
 def _contents(history: CycleHistory) -> str:

@@ -1,14 +1,17 @@
 """Reconciling print log and delivery report with the quantities composed.
 
-printed = planned + spoilage + test + reprints, each beyond the plan with a reason (R43, R44); delivered
-envelopes = planned envelopes. A difference stops and names itself by count.
+printed = planned + spoilage + test + reprints, each beyond the plan with a reason (R43, R44; in mode `literal` every
+job of two sheets and more); delivered envelopes = planned envelopes less those pulled out, at the place of the
+contract, after they were printed. A difference stops and names itself by count.
 """
 
 from collections import Counter
+from collections.abc import Collection
+from typing import Literal
 
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import DeliveryReport, PrintLog
-from notice_cycle.records import CompositionRecord, DeliveryRecord, EncryptionRecord
+from notice_cycle.records import CompositionRecord, DeliveryRecord, EncryptionRecord, LotDelivered
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
 
@@ -22,8 +25,14 @@ def verify_delivery(
     log_sha256: str,
     report_sha256: str,
     signed_by: str,
+    reasons: Literal["per_item", "literal"] = "per_item",
+    places: Collection[str] = (),
+    pulled: int = 0,
 ) -> DeliveryRecord:
-    """Raises Refused naming the difference in counts."""
+    """Raises Refused naming the difference in counts.
+
+    `places`: where the contract has it delivered (empty: not told); `pulled`: envelopes taken out after the hand-over.
+    """
     if {log.manifest_sha256, report.manifest_sha256} != {encryption.manifest_sha256}:
         raise Refused("印刷ログまたは納品報告が、別のパッケージについてのものです。", advice=_ASK)
     sheets: Counter[str] = Counter()
@@ -33,6 +42,10 @@ def verify_delivery(
             raise Refused("印刷ログに、この発送回のものでない印刷ファイル名があります。", advice=_ASK)
         if line.purpose != "planned" and not line.reason.strip():
             raise Refused("印刷ログに、計画を超える印刷の理由がない行があります。", advice=_ASK)
+        if reasons == "literal" and line.sheets > 1 and not line.reason.strip():
+            raise Refused("印刷ログに、2枚以上の印刷の理由がない行があります。", advice=_ASK)
+        if line.printed_at > report.delivered_at:
+            raise Refused("印刷ログに、納品より後の印刷があります。", advice=_ASK)
     planned = composition.quantities
     if sheets["planned"] != planned.sheets:
         raise Refused(
@@ -45,11 +58,11 @@ def verify_delivery(
             f"印刷ログの損紙 {sheets['spoilage']:,}枚、刷り直し {sheets['reprint']:,}枚）。",
             advice=_ASK,
         )
-    delivered = sum(lot.envelopes for lot in report.lots)
-    if delivered != planned.envelopes:
+    _compare_lots(composition, report, planned.envelopes - pulled, pulled)
+    if places and not {_plain(place) for place in places} & {_plain(report.place)}:
         raise Refused(
-            f"納品数量が計画と一致しません（計画 {planned.envelopes:,}封、納品 {delivered:,}封）。",
-            advice=_ASK,
+            f"納品した場所が、契約の納品場所（{'、'.join(places)}）ではありません。",
+            advice="契約の場所に納品されているか確かめてください。書き誤りなら、納品報告を置き直してもらいます。",
         )
     return DeliveryRecord(
         print_log_sha256=log_sha256,
@@ -57,7 +70,51 @@ def verify_delivery(
         signed_by=signed_by,
         sheets_printed=sum(sheets.values()),
         sheets_spoiled=report.sheets_spoiled,
-        envelopes_delivered=delivered,
+        envelopes_delivered=sum(lot.envelopes for lot in report.lots),
         lots=len(report.lots),
         delivered_at=report.delivered_at,
+        sheets_test=sheets["test"],
+        reasons=reasons,
+        computers=tuple(sorted({line.source_computer for line in log.lines})),
+        place=report.place,
+        delivering_party=report.delivering_party,
+        delivered_by=report.delivered_by,
+        deliveries=tuple(LotDelivered(lot=lot.lot, envelopes=lot.envelopes) for lot in report.lots),
     )
+
+
+def _compare_lots(composition: CompositionRecord, report: DeliveryReport, due: int, pulled: int) -> None:
+    names = [_plain(lot.lot) for lot in report.lots]
+    if len(set(names)) != len(names):
+        raise Refused("納品報告に、同じロットが二度あります。", advice=_ASK)
+    delivered = sum(lot.envelopes for lot in report.lots)
+    if delivered == due:
+        return
+    less = f"、引抜き {pulled:,}封" if pulled else ""
+    raise Refused(
+        f"納品数量が計画と一致しません（計画 {composition.quantities.envelopes:,}封{less}、納品 {delivered:,}封）。"
+        + _differing_lots(composition, report),
+        advice=_ASK,
+    )
+
+
+def _differing_lots(composition: CompositionRecord, report: DeliveryReport) -> str:
+    """Which lots differ, where the contractor kept the ward's lots; by count, the notices are in the vault."""
+    planned = {lot.lot_no: lot.envelopes for lot in composition.lots}
+    told = {int(digits): lot.envelopes for lot in report.lots if (digits := _digits(lot.lot))}
+    if set(told) != set(planned):
+        return ""
+    differing = [
+        f"ロット{number} 計画{planned[number]:,}封・納品{told[number]:,}封"
+        for number in sorted(planned)
+        if planned[number] != told[number]
+    ]
+    return f"合わないのは {'、'.join(differing)} です。"
+
+
+def _digits(lot: str) -> str:
+    return "".join(character for character in lot if character in "0123456789")
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split())

@@ -10,6 +10,7 @@ from pyarrow import ipc
 
 from notice_cycle.catalogue import Notice
 from notice_cycle.errors import Refused
+from notice_cycle.extraction.leftovers import without_leftovers
 from notice_cycle.extraction.source import ControlTotals
 from notice_cycle.records import AmountTotal, ExtractionRecord
 from notice_cycle.vault import CycleVault
@@ -36,7 +37,7 @@ def extract(
         with ipc.new_stream(artefact.buffer, rows.schema, options=_COMPRESSION) as stream:
             for rows_read in rows:
                 tally.add(rows_read)
-                stream.write_batch(rows_read)
+                stream.write_batch(without_leftovers(rows_read))
         tally.compare(control)
     with vault.writing(CIRCUMSTANCES) as circumstances:
         circumstances.buffer.write(control.model_dump_json().encode())

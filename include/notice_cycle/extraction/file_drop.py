@@ -3,7 +3,7 @@
 `<batch>.ctl`, written last, promises `<batch>.csv` or `.dat`: count, totals, digest. The data file is digested,
 then read in blocks of whole lines, each checked before it is parsed. Refuses what is not exactly as declared,
 and tells it by row number: no value, of whomever, enters a message. A file that may still be written is
-"not there yet".
+"not there yet": it is waited for.
 """
 
 import errno
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from notice_cycle.catalogue import DropColumn, FileDrop, Notice
-from notice_cycle.errors import Altered, CannotLook, NotConfigured, Refused
+from notice_cycle.errors import Altered, CannotLook, NotConfigured, NotThereYet, Refused
 from notice_cycle.extraction import fixed_length, separated
 from notice_cycle.extraction.source import Batch, ControlTotals
 from notice_cycle.extraction.typed import ARROW, LABELS_JA, Unreadable, typed
@@ -38,7 +38,7 @@ _ASK_THE_HOST = "基幹系の担当者に連絡し、出力し直してもらっ
 def reading(
     root: Path, drop: FileDrop, notice: Notice, batch: Batch, *, now: datetime
 ) -> Iterator[tuple[ControlTotals, pa.RecordBatchReader]]:
-    """Opens a batch's files: the control totals and the rows of `items`. Raises CannotLook or Refused.
+    """Opens a batch's files: the control totals and the rows of `items`. Raises NotThereYet, CannotLook or Refused.
 
     The rows are checked while they are read: what the reader raises is of the same kind, and until it has
     come to its end nothing read is sound.
@@ -138,15 +138,15 @@ def _look_for(control: str, data: str, names: list[str], batch: Batch) -> None:
         )
 
 
-def _not_there_yet(batch: Batch) -> CannotLook:
-    return CannotLook(
+def _not_there_yet(batch: Batch) -> NotThereYet:
+    return NotThereYet(
         f"異動バッチ {batch.number} の統制票ファイルが、まだ連携フォルダに届いていません。",
-        advice="基幹系の出力が終わるのを待ってください。続くときは、異動バッチ番号と基幹系の処理を確認してください。",
+        advice="届くまで自動で待ちます。長く届かないときは、異動バッチ番号と基幹系の処理を確認してください。",
     )
 
 
 def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    """A file's bytes from its beginning. Raises CannotLook when it changes meanwhile."""
+    """A file's bytes from its beginning. Raises NotThereYet when it changes meanwhile."""
     with _answering():
         source.seek(0)
         before = os.fstat(source.fileno())
@@ -167,10 +167,10 @@ def _digested(blocks: Iterable[bytes], promised: str) -> Iterator[bytes]:
         raise _changed()
 
 
-def _changed() -> CannotLook:
-    return CannotLook(
+def _changed() -> NotThereYet:
+    return NotThereYet(
         "連携ファイルが、読取りの途中で変わりました。",
-        advice="基幹系の出力が終わるのを待ってください。自動で再試行します。",
+        advice="基幹系の出力が終わるまで自動で待ち、初めから読み直します。",
     )
 
 

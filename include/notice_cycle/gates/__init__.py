@@ -42,10 +42,11 @@ __all__ = [
     "gates_before",
     "judged",
     "require_open",
+    "told",
 ]
 
-JUDGED_STAGES = frozenset({"handover"})
-"""The stages whose tasks judge their gates today; a test compares it with dags/stages."""
+JUDGED_STAGES = frozenset(rule.stage for rule in RULES.values())
+"""The stages whose tasks judge their gates; a test compares it with dags/stages."""
 
 HEAD_OF_SECTION = "課長"
 EXCEPTION_REASONS_JA = {
@@ -109,6 +110,18 @@ def judged(stage: str, gates: Sequence[Gate], register: Register, *, today: date
         excepted=names([gate for gate in gates if gate.excepted_until]),
         closed=names(closed(gates)),
     )
+
+
+def told(stage_ja: str, gates: Sequence[Gate]) -> dict[str, str]:
+    """What the mail about closed gates says: all of them in one."""
+    stopping = closed(gates)
+    return {
+        "stage_ja": stage_ja,
+        "gate": "・".join(dict.fromkeys(gate.title_ja for gate in stopping)),
+        "reason": "\n".join(gate.reason_ja for gate in stopping),
+        "requirements": "・".join(dict.fromkeys(one for gate in stopping for one in gate.requirements)),
+        "advice": "\n".join(dict.fromkeys(gate.advice_ja for gate in stopping)),
+    }
 
 
 def except_gate(

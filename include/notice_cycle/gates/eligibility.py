@@ -313,7 +313,7 @@ def _incident_hold(s: Situation, party: str) -> Closed | None:
         return None
     return Closed(
         f"{s.name(party)}への引渡しは、事故（{'、'.join(one.reference for one in holds)}）のため止められています。",
-        "事故の処理が済んだら、課長の判断で「事故による引渡しの停止」を終了してください。",
+        "原因と再発防止を確かめたら、課長が「事故の処理」に停止の解除を記録してください（登録簿の書式で止めたものは、その登録を終了します）。",
     )
 
 

@@ -4,13 +4,14 @@ Most of them are refused a second time where the thing itself is done (`enforced
 the code refuses in many, and closes on what the records tell.
 """
 
+from collections.abc import Collection
 from datetime import date
 
 from notice_cycle.catalogue import FORBIDDEN_ITEMS
 from notice_cycle.gates.situation import Carrier, Closed, Situation, rule
 from notice_cycle.records import Route
 from notice_cycle.register import Register
-from notice_cycle.register.kinds import ComputerEntry, OfficerEntry, PlaceEntry, Tier
+from notice_cycle.register.kinds import ComputerEntry, EndpointEntry, OfficerEntry, PlaceEntry, Tier
 
 # ---- before the extraction and the validation
 
@@ -232,7 +233,7 @@ def _carriers(s: Situation, _party: str) -> Closed | None:
     wrong = [
         copy
         for copy in s.facts.copies
-        if copy.carrier not in allowed_carriers(s.facts.route, _tier(s, copy.party))
+        if copy.carrier not in allowed_carriers(s.facts.routes, _tier(s, copy.party))
     ]
     if not wrong:
         return None
@@ -244,13 +245,13 @@ def _carriers(s: Situation, _party: str) -> Closed | None:
     )
 
 
-def allowed_carriers(route: Route, tier: Tier) -> frozenset[Carrier]:
-    """What may carry the data (処理させる情報項目の記録媒体), by method and party."""
+def allowed_carriers(routes: Collection[Route], tier: Tier) -> frozenset[Carrier]:
+    """What may carry the data (処理させる情報項目の記録媒体), by party and by every method the dispatch took."""
+    anywhere: frozenset[Carrier] = frozenset({"パソコン", "紙"})
     if tier == "丙":
-        return frozenset({"パソコン", "紙"})
-    return (
-        frozenset({"パソコン", "DVD", "紙"}) if route == "dvd" else frozenset({"パソコン", "サーバー", "紙"})
-    )
+        return anywhere
+    by_route: dict[Route, Carrier] = {"lgwan": "サーバー", "manual": "サーバー", "dvd": "DVD"}
+    return anywhere | {by_route[route] for route in routes}
 
 
 @rule("copies_in_place", "指定場所の中の控え", "closing", "R73", sub="R93")
@@ -259,8 +260,13 @@ def _copies_in_place(s: Situation, _party: str) -> Closed | None:
         return _NO_LIST_OF_COPIES
     places = {(held.content.party, held.content.name) for held in s.register.ever(PlaceEntry)}
     computers = {(held.content.party, held.content.name) for held in s.register.ever(ComputerEntry)}
+    hosts = {(held.content.party, held.content.host) for held in s.register.ever(EndpointEntry)}
     outside = sorted(
-        {copy.place for copy in s.facts.copies if (copy.party, copy.place) not in places | computers}
+        {
+            copy.place
+            for copy in s.facts.copies
+            if copy.place and (copy.party, copy.place) not in places | computers | hosts
+        }
     )
     if not outside:
         return None
@@ -301,8 +307,12 @@ def _dispositions(s: Situation, _party: str) -> Closed | None:
     ]
     if not (left or wrong):
         return None
+    told = "、".join(
+        f"{s.name(copy.party)} {copy.carrier} {copy.what_ja or copy.place}".strip()
+        for copy in [*left, *wrong]
+    )
     return Closed(
-        f"返還・引渡し・消去のいずれも済んでいない控えが{len(left)}件、返還先の誤った控えが{len(wrong)}件あります。",
+        f"返還・引渡し・消去のいずれも済んでいない控えが{len(left)}件、返還先の誤った控えが{len(wrong)}件あります（{told}）。",
         "委託先は区に、再委託先は区か委託先に返すか、消去を報告させてください。",
     )
 
@@ -349,6 +359,8 @@ def _erasure_verified(s: Situation, _party: str) -> Closed | None:
 )
 def _subcontractor_certificate(s: Situation, party: str) -> Closed | None:
     proofs = [proof for proof in s.facts.erasures if proof.party == party]
+    if s.facts.copies is not None and not any(copy.party == party for copy in s.facts.copies) and not proofs:
+        return None  # it was given nothing of this dispatch
     if proofs and all(
         {"甲", "乙"} == set(proof.certificate_to) == set(proof.confirmed_by) for proof in proofs
     ):
@@ -359,7 +371,7 @@ def _subcontractor_certificate(s: Situation, party: str) -> Closed | None:
     )
 
 
-@rule("media_returned", "媒体とパスワードの返却", "closing", "R34 R56")
+@rule("media_returned", "媒体とパスワードの返却", "closing", "R34 R56", enforced_by="notice_cycle.closing")
 def _media_returned(s: Situation, _party: str) -> Closed | None:
     f = s.facts
     if f.route != "dvd" or (f.media_out == f.media_back > 0 and f.passwords_out == f.passwords_back):

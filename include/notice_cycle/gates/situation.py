@@ -5,18 +5,22 @@ field that nobody filled (None) closes the gates that need it, it never opens on
 shared version of the work flow counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration
+from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     CompositionRecord,
     CopyWithdrawn,
+    DeliveryConfirmationRecord,
+    DeliveryRecord,
     EncryptionRecord,
     ExtractionRecord,
     HandoverApprovalRecord,
@@ -50,6 +54,7 @@ class CopyHeld(Frozen):
     party: str
     carrier: Carrier
     place: str
+    what_ja: str = ""
     declared: bool = True
     settled: Literal["", "返還", "引渡し", "消去", "指示による保管"] = ""
     settled_to: Literal["", "甲", "乙"] = ""
@@ -97,6 +102,7 @@ class CycleFacts(Frozen):
     planned_erasure_on: date | None = None
     package_format: Literal["age", "zip-aes256"] | None = None
     switch_decided: bool = False
+    earlier_routes: tuple[Route, ...] = ()
     sent_by_lgwan: bool = False
     lgwan_copy_settled: bool = False
     media_confirmed: bool = False
@@ -120,6 +126,11 @@ class CycleFacts(Frozen):
     erasures: tuple[ErasureProof, ...] = ()
     open_erasures: tuple[CycleId, ...] | None = None
 
+    @property
+    def routes(self) -> frozenset[Route]:
+        """The route, and every one by which a hand-over was begun before it was switched."""
+        return frozenset({self.route, *self.earlier_routes})
+
 
 def facts_of(
     cycle: str,
@@ -128,16 +139,21 @@ def facts_of(
     route: Route,
     today: date,
     calendar: BusinessCalendar,
+    register: Register | None = None,
     further: dict[str, object] | None = None,
 ) -> CycleFacts:
-    """The facts that the cycle's records tell today; `further` adds what only the task or other cycles know."""
+    """The facts that the cycle's records tell today; `further` adds what only the task or other cycles know.
+
+    `register` says whose staff a person named on a record is; without it everybody is the contractor's.
+    """
     opening = history.opening
     configuration = Configuration.model_validate(opening.configuration)
     extraction, composition = history.find(ExtractionRecord), history.find(CompositionRecord)
     encryption, handover = history.find(EncryptionRecord), history.find(HandoverRecord)
-    password = history.find(PassphraseHandoverRecord)
+    password, delivered = history.find(PassphraseHandoverRecord), history.find(DeliveryConfirmationRecord)
+    named = tuple(_named(configuration.party.id, register, password, delivered, handover))
     disc = handover.dvd if handover else None
-    switched = [fact.route for fact in history.facts(RouteSwitched)]
+    switched, given = [fact.route for fact in history.facts(RouteSwitched)], Given.of(history)
     known: dict[str, object] = {
         "cycle": cycle,
         "fiscal_year": opening.fiscal_year,
@@ -156,6 +172,7 @@ def facts_of(
         "planned_erasure_on": calendar.shift(today, DAYS_TO_VERIFIED_ERASURE),
         "package_format": _format(encryption),
         "switch_decided": bool(switched) and switched[-1] == route,
+        "earlier_routes": tuple(dict.fromkeys(fact.route for fact in history.facts(HandoverBegun))),
         # A hand-over that began may have left a package with the contractor, whatever came of it.
         "sent_by_lgwan": any(one.route != "dvd" for one in history.ever(HandoverRecord))
         or any(fact.route != "dvd" for fact in history.facts(HandoverBegun)),
@@ -164,15 +181,49 @@ def facts_of(
         "media_confirmed": disc is not None,
         "media_kept_in": disc.kept_in_safe if disc else "",
         "password_kept_in": disc.notice_kept_in if disc else "",
-        "media_out": disc.quantity if disc else 0,
+        "media_out": given.discs,
+        "media_back": given.discs_back,
         "data_handed_at": (disc.handed_at if disc else handover.sent_at) if handover else None,
         "password_handed_at": password.handed_at if password else None,
         "password_gap_minutes": getattr(configuration.password_gap_minutes, route),
         "media_given_by": disc.giver if disc else "",
         "password_given_by": password.giver if password else "",
-        "passwords_out": password.quantity if password else 0,
+        "passwords_out": given.notices,
+        "passwords_back": given.notices_back,
+        # Printing beyond the plan without a reason is refused before there is a record of the delivery.
+        "print_excess_unexplained": 0 if history.find(DeliveryRecord) else None,
+        "delivered_by": next((one.party for one in named if one.on_ja == _DELIVERED), None),
+        "named": named,
+        # 確認書 are signed by the contractor's person they name; a difference is refused when they are filled in.
+        "confirmations": tuple(
+            Confirmed(what_ja=one.on_ja, party=one.party, checked_by=one.name) for one in named
+        ),
     }
     return CycleFacts.model_validate(known | (further or {}))
+
+
+_DELIVERED = DeliveryConfirmationRecord.label_ja
+
+
+def _named(
+    contractor: str,
+    register: Register | None,
+    password: PassphraseHandoverRecord | None,
+    delivered: DeliveryConfirmationRecord | None,
+    handover: HandoverRecord | None,
+) -> Iterator[NamedPerson]:
+    """The contractor's people that the ward's 確認書 name, each of the party on whose roster they stand."""
+    disc = handover.dvd if handover else None
+    on = [
+        (disc.taker, disc.handed_at, "媒体引渡確認書") if disc else None,
+        (password.taker, password.handed_at, password.label_ja) if password else None,
+        (delivered.deliverer, delivered.delivered_at, _DELIVERED) if delivered else None,
+    ]
+    for name, moment, on_ja in filter(None, on):
+        day = tokyo_date(moment)
+        entry = register.handler_on_roster(name, day) if register else None
+        party = entry.content.party if entry else contractor
+        yield NamedPerson(name=name, party=party, day=day, on_ja=on_ja)
 
 
 def _format(encryption: EncryptionRecord | None) -> Literal["age", "zip-aes256"] | None:

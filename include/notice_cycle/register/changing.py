@@ -23,6 +23,7 @@ from notice_cycle.register.kinds import (
     ConsentEntry,
     Content,
     ContractEntry,
+    DeputyEntry,
     FirmEntry,
     OfficerEntry,
     SubcontractEntry,
@@ -130,11 +131,13 @@ def change(register: Register, asked: Asked, *, by: Person, at: datetime) -> Reg
     content = None if is_end else parsed(kind, asked.content)
     if content is not None:
         _refuse_what_clauses_rule_out(register, content, cast(date, first))
-    if isinstance(content, OfficerEntry) and content.user_id == by.user_id:
+    if isinstance(content, OfficerEntry | DeputyEntry) and content.user_id == by.user_id:
         raise Refused(
             "自分の役割を自分で登録することはできません。",
             advice="ほかの職員がログインして登録してください。",
         )
+    if isinstance(content, DeputyEntry):
+        _refuse_an_endless_deputy(content, last)
     return RegisterChanged(
         entry_kind=kind.kind,
         key=asked.key,
@@ -229,6 +232,18 @@ def _refuse_what_clauses_rule_out(register: Register, content: Content, day: dat
         _refuse_tier(register, content.subcontractor, "丙", day)
     if isinstance(content, ConsentEntry):
         _refuse_consent(register, content, day)
+
+
+def _refuse_an_endless_deputy(content: DeputyEntry, last: date | None) -> None:
+    if last is None:
+        raise Refused(
+            "代理には、有効期間の末日が要ります。",
+            advice="本人が戻る日の前日を入れてください。延ばすときは「変更」で登録し直せます。",
+        )
+    if content.user_id == content.instead_of:
+        raise Refused(
+            "本人を本人の代理にはできません。", advice="代理をする職員のログイン名を確かめてください。"
+        )
 
 
 def _refuse_tier(register: Register, party: str, wanted: Literal["乙", "丙"], day: date) -> None:

@@ -1,17 +1,20 @@
 """The register and the ledger: reading it as of a day, entering a change once, entering an exception once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.incidents.facts import IncidentReported, IncidentStepped
+from notice_cycle.incidents.folded import Incident
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.records import OpeningRecord
 from notice_cycle.register.changing import Asked, change, standing
 from notice_cycle.register.facts import GateExcepted, RegisterChanged
-from notice_cycle.register.folded import Register
+from notice_cycle.register.folded import Held, Register
+from notice_cycle.register.kinds import Content, IncidentHoldEntry
 from notice_cycle.register.reminders import Reminder, find_open_erasures, reminders
 from notice_cycle.register.seed import load_seed
 from notice_cycle.values import Person
@@ -23,8 +26,34 @@ _LOCK = "register"
 
 
 def read_register(ledger: "Ledger", config: Path, as_of: date) -> Register:
-    """The register as known on a day: register.yaml, changed by what the ledger holds."""
-    return Register.fold(load_seed(config), _changes(ledger), as_of)
+    """The register as known on a day: register.yaml, changed by what the ledger holds, with the holds of incidents."""
+    holds = incident_holds(
+        [
+            IncidentReported.model_validate(entry.data)
+            for entry in ledger.entries(kind=IncidentReported.kind())
+        ],
+        [IncidentStepped.model_validate(entry.data) for entry in ledger.entries(kind=IncidentStepped.kind())],
+        as_of,
+    )
+    return Register.fold([*load_seed(config), *holds], _changes(ledger), as_of)
+
+
+def incident_holds(
+    reports: Sequence[IncidentReported], steps: Sequence[IncidentStepped], as_of: date
+) -> list[Held[Content]]:
+    """The hold of every incident on its party's hand-overs as known on a day, until 課長 lifts it."""
+    found: list[Held[Content]] = []
+    for one in Incident.fold(
+        [report for report in reports if tokyo_date(report.entered_at) <= as_of],
+        [step for step in steps if tokyo_date(step.entered_at) <= as_of],
+    ):
+        known_on, until = tokyo_date(one.reported.known_at), one.held_until()
+        hold = IncidentHoldEntry(
+            party=one.reported.party, reference=f"受付番号 {one.number}", known_on=known_on
+        )
+        if until is None or known_on <= until:
+            found.append(Held(f"incident-{one.number}", known_on, until, hold))
+    return found
 
 
 def read_exceptions(ledger: "Ledger") -> list[GateExcepted]:

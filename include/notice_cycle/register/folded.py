@@ -17,6 +17,7 @@ from notice_cycle.register.kinds import (
     ConsentEntry,
     Content,
     ContractEntry,
+    DeputyEntry,
     FirmEntry,
     HandlerEntry,
     Mark,
@@ -192,6 +193,12 @@ class Register:
             (held.content.user_id, held.content.office) == (user_id, office)
             for held in self.held(OfficerEntry, day)
         )
+
+    def stands_in_for(self, user_id: str, day: date | None = None) -> set[str]:
+        """The offices whose forms an account answers on a day in somebody's place."""
+        return {
+            held.content.office for held in self.held(DeputyEntry, day) if held.content.user_id == user_id
+        }
 
 
 def _applied(versions: list[Held[Content]], fact: RegisterChanged) -> list[Held[Content]]:

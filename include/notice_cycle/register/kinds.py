@@ -415,5 +415,17 @@ class AccountReviewEntry(Content):
     closed_accounts: int = Field(title="停止した利用者の数", ge=0)
 
 
+class DeputyEntry(Content):
+    """Who answers an office's forms in somebody's place (代理), for the days of the entry."""
+
+    kind, label_ja = "deputy", "代理"
+    user_id: Text = Field(title="代理をする職員のログイン名")
+    office: Literal["担当", "承認者"] = Field(
+        title="代理をする役割", description="その役割の書式に答えられます。"
+    )
+    instead_of: Text = Field(title="本人のログイン名")
+    section: Text = Field(title="所属")
+
+
 KINDS: dict[str, type[Content]] = {content.kind: content for content in Content.__subclasses__()}
 """Every kind of entry by its name: the closed set."""

@@ -68,6 +68,21 @@ class Reminder(Frozen):
         """How the alerts colour it: whatever is told at all is at least amber."""
         return "red" if self.level == "red" else "amber"
 
+    @property
+    def name_ja(self) -> str:
+        """Where a line of a mail belongs to."""
+        return "登録簿"
+
+    @property
+    def why_ja(self) -> str:
+        """Why it matters."""
+        return "登録簿の書類が切れると、引渡しの前の確認で止まります。"
+
+    @property
+    def runbook_anchor(self) -> str:
+        """The section of docs/runbook.md."""
+        return "register"
+
 
 class OpenErasure(Frozen):
     """A dispatch of an earlier fiscal year whose erasure is not confirmed."""

@@ -10,6 +10,7 @@ import re
 from typing import Any, cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import get_current_context
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from notice_cycle import clock
@@ -23,11 +24,13 @@ SMTP_CONNECTION = "smtp_default"
 
 
 class WardMail(BaseNotifier):
-    """Sends `template` to a role of the DAG's section; as an `on_failure_callback` it tells of a failed task."""
+    """Sends `template` to a role of the DAG's section (or the one named); as an `on_failure_callback` it tells of a failed task."""
 
-    def __init__(self, template: str, to: str = "operator", facts: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, template: str, to: str = "operator", facts: dict[str, str] | None = None, section: str = ""
+    ) -> None:
         super().__init__()
-        self.template, self.to, self.facts = template, to, facts or {}
+        self.template, self.to, self.facts, self.section = template, to, facts or {}, section
 
     def notify(self, context: Any) -> None:
         """Sends the mail for the task in `context`."""
@@ -35,7 +38,7 @@ class WardMail(BaseNotifier):
             settings = Settings()
             people = People.load(settings.config_folder)
             facts = {**_facts(context, settings.base_url), **self.facts}
-            section = str(getattr(context.get("task"), "owner", ""))
+            section = self.section or str(getattr(context.get("task"), "owner", ""))
             mail = Post.of(settings, people).mail(
                 self.template,
                 people.address(cast(Role, self.to), section=section),
@@ -46,6 +49,30 @@ class WardMail(BaseNotifier):
             deliver(mail)
         except Exception as unsent:
             _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
+
+
+TOLD_TO: dict[str, tuple[Role, ...]] = {
+    "gate_closed": ("section",),
+    "discrepancy": ("section", "operator"),
+    "violation": ("section", "director", "operator"),
+    "incident": ("section", "director", "operator"),
+}
+"""Who hears at once of what a task has found, by the mail's template."""
+
+
+def tell(kind: str, facts: dict[str, str], *, section: str = "") -> None:
+    """Tells everyone in TOLD_TO of it, from inside a task. `facts`: those of the template's sample, `cycle` among them.
+
+    `section`: whose people; that of the task's DAG otherwise.
+    It stops nothing when it cannot: what is told is in the ledger and in the web UI as well.
+    """
+    try:
+        context = get_current_context()
+    except RuntimeError:
+        _log.error("タスクの外からは知らせられません（%s）。", kind)
+        return
+    for role in TOLD_TO[kind]:
+        WardMail(kind, role, facts, section)(context)
 
 
 def deliver(mail: Mail) -> None:

@@ -12,12 +12,12 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
+from notice_cycle.accounts import person_of
 from notice_cycle.confirmations import Staff, opened, settled
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form
-from notice_cycle.records import AnswerRefused, Decision, Record
+from notice_cycle.records import AnswerRefused, Decision, Fact, Record
 from notice_cycle.register import read_exceptions, read_register
-from notice_cycle.values import Person
 from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
@@ -50,10 +50,10 @@ class EvidenceForm(HITLOperator):
             history = cycle.history()
             if not self.form.applies(history):
                 raise AirflowSkipException("この発送回では使わない書式です。")
-            if standing := history.entry_of(self.form.record):
+            if standing := self.form.standing(history):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
-            earlier = cycle.ledger.entries(kind=self.form.record.kind())
+            earlier = cycle.ledger.entries(kind=self.form.record.kind()) if self.form.record else []
             if carried := self.form.carried(earlier, history):
                 self.log.info("ほかの発送回の回答を引き継ぎます。")
                 return cycle.enter(carried)
@@ -102,7 +102,12 @@ class EvidenceForm(HITLOperator):
                     )
                 for closed in settled(cycle.history(), self.form.id, answer.by):
                     cycle.note(closed, by=answer.by)
-                return cycle.enter(outcome, by=answer.by)
+                if isinstance(outcome, Record):
+                    return cycle.enter(outcome, by=answer.by)
+                for fact in outcome:
+                    cycle.note(fact, by=answer.by)
+                standing = self.form.standing(cycle.history())
+                return standing.digest if standing else ""
         return self.execute(context)
 
     def _keep_open(self, wrong: Differs, answer: Answer, cycle: RunningCycle, context: Any) -> None:
@@ -111,7 +116,7 @@ class EvidenceForm(HITLOperator):
             facts = {"cycle": cycle.id, "message": self.form.title_ja, "reason": str(wrong)}
             WardMail("discrepancy", "section", facts)(context)
 
-    def _judged(self, answer: Answer, cycle: RunningCycle) -> Any:
+    def _judged(self, answer: Answer, cycle: RunningCycle) -> Record | Decision | tuple[Fact, ...]:
         if answer.option not in self.form.options:
             raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
         history = cycle.history()
@@ -130,7 +135,7 @@ def _answer(event: dict[str, Any]) -> Answer:
         fields={
             key: None if value is None else str(value) for key, value in (event["params_input"] or {}).items()
         },
-        by=Person(user_id=str(who["id"]), name=str(who["name"])),
+        by=person_of(str(who["name"]), str(who["id"])),
         at=clock.now(),
     )
 

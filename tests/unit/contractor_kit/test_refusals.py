@@ -289,26 +289,43 @@ def test_a_delivery_report_the_ward_would_refuse_is_refused_here(package: APacka
     signed = package.checked.signed
     log = answers.print_log(signed, [a_job(12)])
     with pytest.raises(Refused, match="送付目録 11封、納品 10封"):
-        answers.delivery_report(signed, log, [Lot(lot="L01", envelopes=10)], by="見本 一郎", at=AT)
+        answers.delivery_report(
+            signed, log, [Lot(lot="L01", envelopes=10)], place="文書集配室", by="見本 一郎", at=AT
+        )
 
 
 def test_a_print_log_of_another_package_is_refused(package: APackage) -> None:
     signed = package.checked.signed
     log = answers.print_log(signed, [a_job(12)]).model_copy(update={"manifest_sha256": "0" * 64})
     with pytest.raises(Refused, match="別のパッケージ"):
-        answers.delivery_report(signed, log, [Lot(lot="L01", envelopes=11)], by="見本 一郎", at=AT)
+        answers.delivery_report(
+            signed, log, [Lot(lot="L01", envelopes=11)], place="文書集配室", by="見本 一郎", at=AT
+        )
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
         (
-            "PC-1,print.csv,消去,上書き,2026-07-08 10:00,見本 一郎,見本 二葉\n",
+            "PC-1,パソコン,print.csv,消去,上書き,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉\n",
             "csv.age がありません",
         ),
-        ("PC-1,print.csv,消した,上書き,2026-07-08 10:00,見本 一郎,見本 二葉\n", "2行目の「消去方法」"),
-        ("PC-1,print.csv,消去,上書き,7月8日,見本 一郎,見本 二葉\n", "2行目の「消去日時」"),
-        ("PC-1,some.csv,消去,上書き,2026-07-08 10:00,見本 一郎,見本 二葉\n", "2行目の「ファイル」"),
+        (
+            "PC-1,パソコン,print.csv,消した,上書き,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉\n",
+            "2行目の「消去方法」",
+        ),
+        (
+            "PC-1,パソコン,print.csv,消去,上書き,SN-1,2026-07-08 09:55,7月8日,見本 一郎,見本 二葉\n",
+            "2行目の「消去日時」",
+        ),
+        (
+            "PC-1,パソコン,some.csv,消去,上書き,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉\n",
+            "2行目の「ファイル」",
+        ),
+        (
+            "PC-1,USB,print.csv,消去,上書き,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉\n",
+            "2行目の「媒体」",
+        ),
         ("", "行がありません"),
     ],
 )
@@ -319,11 +336,12 @@ def test_an_incomplete_list_of_erased_copies_is_refused_by_line_and_heading(
     log = answers.print_log(signed, [a_job(12)])
     lots = [Lot(lot="L01", envelopes=11)]
     key = SigningKey.load(package.contractor_key)
-    report = answers.delivery_report(signed, log, lots, by="見本 一郎", at=AT)
+    report = answers.delivery_report(signed, log, lots, place="文書集配室", by="見本 一郎", at=AT)
     delivery = answers.write_message(report, key, tmp_path)
     copies = tmp_path / "copies.csv"
     copies.write_text(
-        "保管場所,ファイル,消去方法,使用ツール,消去日時,作業者,立会者\n" + rows, encoding="utf-8"
+        "保管場所,媒体,ファイル,消去方法,使用ツール,製造番号,開始日時,消去日時,作業者,立会者\n" + rows,
+        encoding="utf-8",
     )
     arguments = ("--delivery-report", delivery, "--copies", copies, "--backups", "なし")
     assert run(package, "erasure-report", *arguments, "--key", package.contractor_key, "--out", tmp_path) == 1
@@ -355,6 +373,8 @@ def test_an_incomplete_list_of_erased_copies_is_refused_by_line_and_heading(
                 "o",
                 "--by",
                 "b",
+                "--place",
+                "x",
                 "--lot",
                 "5",
             ],
@@ -383,7 +403,7 @@ def test_a_folder_that_cannot_be_written_is_answered_with_a_sentence(package: AP
     assert run(package, "receipt", *arguments) == 1
     assert "フォルダではありません" in capsys.readouterr().err
     (package.ward_signers.parent / "somewhere").mkdir()
-    log = ("--print-log", package.ward_signers.parent / "somewhere", "--lot", "L01=11")
+    log = ("--print-log", package.ward_signers.parent / "somewhere", "--lot", "L01=11", "--place", "x")
     assert run(package, "delivery-report", *log, *arguments) == 1
     assert "ファイルではなくフォルダです" in capsys.readouterr().err
 

@@ -53,13 +53,32 @@ def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_
         signature,
         Receipt,
         cycle=CYCLE,
-        signer=CONTRACTOR,
+        signers={CONTRACTOR: CONTRACTOR},
+        contractor=CONTRACTOR,
         allowed=package.contractors,
         at=clock.now(),
-    )
+    ).message
     verify_receipt(
         package.handover, package.encryption, receipt, message_sha256=sha256(content), signed_by=CONTRACTOR
     )
+
+
+@needs("sha256sum")
+@needs("ssh-keygen")
+@needs("7z")
+def test_a_zip_package_is_checked_and_opened_with_sha256sum_ssh_keygen_and_7z(tmp_path: Path) -> None:
+    package = a_package(tmp_path / "made", package_format="zip-aes256")
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=package.folder)
+    check = ("-Y", "verify", "-f", str(package.ward_signers), "-I", WARD, "-n", MANIFEST_NAMESPACE)
+    manifest = (package.folder / "manifest.json").read_bytes()
+    run("ssh-keygen", *check, "-s", "manifest.json.sig", cwd=package.folder, said=manifest)
+    name, out = package.encryption.files[0].name, tmp_path / "out"
+    assert name.endswith(".csv.zip")
+    run("7z", "x", f"-o{out}", name, cwd=package.folder, said=f"{package.passphrase}\n".encode())
+    assert [path.name for path in out.iterdir()] == ["print.csv"]
+    assert (out / "print.csv").read_bytes() == package.print_bytes
+    listed = run("7z", "l", "-slt", name, cwd=package.folder)
+    assert "Method = AES-256" in listed
 
 
 def filled_in_by_hand(package: APackage) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,14 @@ from tests.unit.contractor_kit.packages import (
 )
 
 from contractor_kit.command_line import main
+from contractor_kit.templates import template
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption.sshsig import SigningKey
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.errors import Refused
+from notice_cycle.exchange import csv_form
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import (
     MESSAGES,
@@ -35,6 +38,7 @@ from notice_cycle.exchange.messages import (
     DeliveryReport,
     ErasureCertificate,
     ErasureReport,
+    Form,
     M,
     PrintLog,
     Receipt,
@@ -50,9 +54,10 @@ PC-1,2026-07-06 09:30,print.csv,PRINTER-A,3,刷り直し,損紙3枚分
 PC-1,2026-07-06 09:00,print.csv,PRINTER-A,1,試し刷り,位置合わせ
 ,,,,,,
 """
-ERASED = """保管場所,ファイル,消去方法,使用ツール,消去日時,作業者,立会者
-PC-1,{encrypted},消去,上書き,2026-07-08 10:00,見本 一郎,見本 二葉
-PC-1,print.csv,消去,上書き,2026-07-08 10:05,見本 一郎,見本 二葉
+ERASED = """保管場所,媒体,ファイル,消去方法,使用ツール,製造番号,開始日時,消去日時,作業者,立会者
+PC-1,パソコン,{encrypted},除去,鍵の破棄,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉
+受け口,サーバー,{encrypted},消去,上書き,SN-2,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉
+PC-1,パソコン,print.csv,除去,鍵の破棄,SN-1,2026-07-08 10:00,2026-07-08 10:05,見本 一郎,見本 二葉
 """
 
 
@@ -91,6 +96,19 @@ class Kit:
             command, *arguments, "--key", self.package.contractor_key, "--out", self.out, package=package
         )
 
+    def answer_of(self, kind: str, filled: Path, *arguments: object) -> int:
+        """`write`: a filled-in template."""
+        return main(
+            [
+                "write",
+                kind,
+                str(self.package.folder),
+                *("--ward-signers", str(self.package.ward_signers), "--from", str(filled)),
+                *("--key", str(self.package.contractor_key), "--out", str(self.out)),
+                *map(str, arguments),
+            ]
+        )
+
     def open(self, passphrase: str | None = None, *arguments: str) -> int:
         typed = self.package.passphrase if passphrase is None else passphrase
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed + "\n"))
@@ -106,10 +124,17 @@ class Kit:
         content = (self.out / kind.file_name()).read_bytes()
         signature = (self.out / f"{kind.file_name()}.sig").read_bytes()
         allowed = self.package.contractors
-        message = admit(
-            content, signature, kind, cycle=CYCLE, signer=CONTRACTOR, allowed=allowed, at=clock.now()
+        found = admit(
+            content,
+            signature,
+            kind,
+            cycle=CYCLE,
+            signers={CONTRACTOR: CONTRACTOR},
+            contractor=CONTRACTOR,
+            allowed=allowed,
+            at=clock.now(),
         )
-        return message, sha256(content)
+        return found.message, found.sha256
 
     def receipts(self) -> None:
         assert self.answer("receipt", "--by", "見本 一郎") == 0
@@ -121,7 +146,7 @@ class Kit:
         assert self.answer("print-log", "--lines", lines) == 0
         log = self.out / "print-log.json"
         lots = ("--lot", "L01=5", "--lot", "L02=6")
-        by = ("--by", "見本 一郎", "--at", "2026-07-07 15:00")
+        by = ("--place", "文書集配室", "--by", "見本 一郎", "--at", "2026-07-07 15:00")
         assert self.answer("delivery-report", "--print-log", log, *lots, *by) == 0
 
     def erasure(self, package: Path | None = None) -> None:
@@ -201,18 +226,9 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
     kit.erasure(package=kept)
     report, report_digest = kit.admitted(ErasureReport)
     certificate, certificate_digest = kit.admitted(ErasureCertificate)
-    verify_erasure(
-        kit.package.composition,
-        kit.package.encryption,
-        _confirmed(kit.admitted(DeliveryReport)[0]),
-        report,
-        certificate,
-        left={"package": kit.package.handover.files[0].sha256},
-        opened=[],
-        report_sha256=report_digest,
-        certificate_sha256=certificate_digest,
-        signed_by=CONTRACTOR,
-    )
+    proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
+    history = kit.package.delivered(_confirmed(kit.admitted(DeliveryReport)[0]))
+    assert verify_erasure(history, [proof]).copies_erased == 3
 
 
 def test_lists_may_be_json_with_the_messages_own_names(kit: Kit) -> None:
@@ -255,7 +271,76 @@ def test_doing_it_twice_changes_nothing_but_a_different_second_answer_is_stopped
 @pytest.mark.parametrize("kind", sorted(MESSAGES))
 def test_each_template_is_a_message_the_ward_can_read(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["template", kind]) == 0
-    assert MESSAGES[kind].parse(capsys.readouterr().out.encode()).kind == kind
+    read = MESSAGES[kind].parse(capsys.readouterr().out.encode())
+    assert read.kind == kind
+    assert main(["template", kind, "--csv"]) == 0
+    assert csv_form.parse(MESSAGES[kind], capsys.readouterr().out.encode("cp932")) == read
+
+
+@pytest.mark.parametrize("kind", sorted(MESSAGES.keys() - {"enclosure"}))
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_filled_in_template_of_every_kind_is_checked_signed_and_passes_the_door(
+    kit: Kit, kind: str, form: Form
+) -> None:
+    filled = kit.table(f"filled.{form}", _filled_in(kit.package, kind, form), "utf-8")
+    assert kit.answer_of(kind, filled) == 0
+    message, digest = kit.admitted(MESSAGES[kind])
+    assert (message.kind, message.manifest_sha256) == (kind, kit.package.encryption.manifest_sha256)
+    assert kit.answer_of(kind, filled) == 0
+    assert kit.admitted(MESSAGES[kind])[1] == digest
+
+
+def test_the_second_of_several_gets_a_number_and_a_subcontractors_its_name(kit: Kit) -> None:
+    declared = _filled_in(kit.package, "copy-declaration", "json")
+    for number, place in enumerate(("PRINT-PC-1", "PRINT-PC-2", "PRINT-PC-2"), 1):
+        filled = kit.table(f"{number}.json", declared.replace("PRINT-PC-1", place))
+        assert kit.answer_of("copy-declaration", filled) == 0
+    assert kit.answer_of("copy-declaration", filled, "--signer", "example_insert") == 0
+    assert sorted(path.name for path in kit.out.glob("*.json")) == [
+        "copy-declaration-2.json",
+        "copy-declaration.json",
+        "example_insert.copy-declaration.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: text.replace("PRINT-PC-1", "=cmd|calc"), "項目 copies.0.place が正しくありません"),
+        (lambda text: text.replace("annual-01", "annual-02"), "別のパッケージ"),
+        (lambda text: text.replace("2026-07-03", "2036-07-03"), "未来の日時"),
+        (lambda text: text[:-10], "JSON として読めません"),
+    ],
+)
+def test_a_wrongly_filled_in_template_is_not_signed(
+    kit: Kit, change: Callable[[str], str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = kit.table("filled.json", change(_filled_in(kit.package, "copy-declaration", "json")))
+    assert kit.answer_of("copy-declaration", filled) == 1
+    assert sentence in capsys.readouterr().err
+    assert not kit.out.exists()
+
+
+def test_an_enclosure_is_told_of_only_when_the_file_beside_it_is_encrypted_and_the_one_told_of(
+    kit: Kit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = json.loads(_filled_in(kit.package, "enclosure", "json"))
+    encrypted = (kit.package.folder / kit.package.encryption.files[0].name).read_bytes()
+    for content, sentence in (
+        (b"plain text", "暗号化されていません"),
+        (encrypted, "一致しません"),
+        (encrypted, ""),
+    ):
+        (kit.tables / told["file"]).write_bytes(content)
+        if not sentence:
+            told |= {"size_bytes": len(content), "file_sha256": sha256(content)}
+        filled = kit.table("filled.json", json.dumps(told, ensure_ascii=False))
+        assert kit.answer_of("enclosure", filled) == (1 if sentence else 0)
+        assert sentence in capsys.readouterr().err
+
+
+def _filled_in(package: APackage, kind: str, form: Form) -> str:
+    return template(kind, form=form).replace("0" * 64, package.encryption.manifest_sha256)
 
 
 def test_the_kit_runs_as_a_program_and_needs_neither_airflow_nor_pandas() -> None:

@@ -15,14 +15,22 @@ from tests.builders import (
     a_contractor,
     a_cycle,
     a_receipt,
+    an_erasure_report,
 )
 
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import door
-from notice_cycle.exchange.messages import ContentReceipt, Message, Receipt
+from notice_cycle.exchange.messages import (
+    MAX_MESSAGE_BYTES,
+    ContentReceipt,
+    ErasureReport,
+    Message,
+    Receipt,
+)
 from notice_cycle.values import sha256
 
-FIRM = a_contractor(beside=[a_contractor("another_print")])
+FIRM = a_contractor(beside=[a_contractor("another_print"), a_contractor("example_insert")])
+SIGNERS = {CONTRACTOR: CONTRACTOR, "example_insert": "example_insert"}
 RECEIPT = a_receipt(a_cycle())
 CONTENT = RECEIPT.content()
 SIGNATURE = FIRM.signs(CONTENT)
@@ -38,7 +46,16 @@ def admitted(
     firm: AContractor = FIRM,
     at: datetime = NOW,
 ) -> Message:
-    return door.admit(content, signature, kind, cycle=cycle, signer=CONTRACTOR, allowed=firm.allowed, at=at)
+    return door.admit(
+        content,
+        signature,
+        kind,
+        cycle=cycle,
+        signers=SIGNERS,
+        contractor=CONTRACTOR,
+        allowed=firm.allowed,
+        at=at,
+    ).message
 
 
 class TestAdmission:
@@ -75,8 +92,35 @@ class TestAdmission:
                 admitted(content)
 
     def test_another_contractors_signature_is_refused(self) -> None:
-        with pytest.raises(Refused, match="この発送回の委託先ではありません"):
+        with pytest.raises(Refused, match="この発送回の委託先でも、承諾した再委託先でもありません"):
             admitted(signature=FIRM.others[0].signs(CONTENT))
+
+    def test_a_subcontractor_reports_under_its_own_name(self) -> None:
+        report = an_erasure_report(a_cycle())
+        content, insert = report.content(), FIRM.others[1]
+        found = door.admit(
+            content,
+            insert.signs(content),
+            ErasureReport,
+            cycle=CYCLE,
+            signers=SIGNERS,
+            contractor=CONTRACTOR,
+            allowed=FIRM.allowed,
+            at=NOW,
+        )
+        assert (found.party, found.signed_by, found.sha256) == (
+            "example_insert",
+            "example_insert",
+            sha256(content),
+        )
+
+    def test_a_receipt_is_the_contractors_alone(self) -> None:
+        with pytest.raises(Refused, match=r"委託先（乙）だけが出せる届出"):
+            admitted(signature=FIRM.others[1].signs(CONTENT))
+
+    def test_what_is_larger_than_any_message_is_refused_before_its_signature_is_looked_at(self) -> None:
+        with pytest.raises(Refused, match="大きすぎます"):
+            admitted(b"x" * (MAX_MESSAGE_BYTES + 1), b"")
 
     def test_an_unknown_key_is_refused(self) -> None:
         with pytest.raises(Refused, match="署名者の一覧にありません"):
@@ -112,19 +156,28 @@ def _flipped(content: bytes, place: int) -> bytes:
 class TestInbox:
     @pytest.fixture
     def inbox(self, tmp_path: Path) -> Path:
-        door.store(tmp_path, CYCLE, RECEIPT, CONTENT, SIGNATURE)
+        door.store(tmp_path, CYCLE, "receipt.json", CONTENT, SIGNATURE)
         return tmp_path
 
     def received(self, inbox: Path, *, expected: str = sha256(CONTENT)) -> tuple[Message, str]:
-        return door.received(
-            inbox, CYCLE, Receipt, sha256_expected=expected, signer=CONTRACTOR, allowed=FIRM.allowed, at=NOW
+        found = door.received(
+            inbox,
+            CYCLE,
+            Receipt,
+            "receipt.json",
+            sha256_expected=expected,
+            signers=SIGNERS,
+            contractor=CONTRACTOR,
+            allowed=FIRM.allowed,
+            at=NOW,
         )
+        return found.message, found.sha256
 
     def test_what_was_stored_is_received(self, inbox: Path) -> None:
         assert self.received(inbox) == (RECEIPT, sha256(CONTENT))
 
     def test_storing_twice_changes_nothing(self, inbox: Path) -> None:
-        door.store(inbox, CYCLE, RECEIPT, CONTENT, SIGNATURE)
+        door.store(inbox, CYCLE, "receipt.json", CONTENT, SIGNATURE)
         assert _files(inbox) == {
             f"{CYCLE}/receipt.json": CONTENT,
             f"{CYCLE}/receipt.json.sig": SIGNATURE,
@@ -183,9 +236,9 @@ class TestQuarantine:
         self, tmp_path: Path
     ) -> None:
         other = a_content_receipt(a_cycle())
-        door.store(tmp_path, CYCLE, RECEIPT, CONTENT, SIGNATURE)
-        door.store(tmp_path, CYCLE, other, other.content(), FIRM.signs(other.content()))
-        name = door.put_away(tmp_path, CYCLE, Receipt)
+        door.store(tmp_path, CYCLE, "receipt.json", CONTENT, SIGNATURE)
+        door.store(tmp_path, CYCLE, other.file_name(), other.content(), FIRM.signs(other.content()))
+        name = door.put_away(tmp_path, CYCLE, "receipt.json")
         assert _files(tmp_path) == {
             f"quarantine/{CYCLE}/{name}": CONTENT,
             f"quarantine/{CYCLE}/{name}.sig": SIGNATURE,

@@ -14,6 +14,18 @@ from tests.builders import (
     an_erasure_certificate,
     an_erasure_report,
 )
+from tests.further_messages import (
+    a_copy_declaration,
+    a_destruction_certificate,
+    a_measure_change,
+    a_posting_receipt,
+    a_pullout_confirmation,
+    a_rejection,
+    a_return_notice,
+    a_transfer_record,
+    an_enclosure,
+    an_incident_notice,
+)
 
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import MAX_MESSAGE_BYTES, MESSAGES, Message
@@ -29,6 +41,16 @@ ALL: dict[str, Message] = {
         a_delivery_report(a_cycle()),
         REPORT,
         an_erasure_certificate(a_cycle(), REPORT),
+        a_rejection(a_cycle()),
+        a_copy_declaration(a_cycle()),
+        a_transfer_record(a_cycle()),
+        a_destruction_certificate(a_cycle()),
+        a_pullout_confirmation(a_cycle()),
+        a_posting_receipt(a_cycle()),
+        a_return_notice(a_cycle()),
+        a_measure_change(a_cycle()),
+        an_incident_notice(a_cycle()),
+        an_enclosure(a_cycle()),
     )
 }
 
@@ -163,6 +185,24 @@ WRONG: dict[str, tuple[str, Change, str]] = {
         "totals_yen.（知らない名前）",
     ),
     "null": ("content-receipt", lambda s: s.update(opened_by=None), "opened_by"),
+    "a formula": ("content-receipt", lambda s: s.update(opened_by="=cmd|' /C calc'!A0"), "opened_by"),
+    "a formula with a plus": ("content-receipt", lambda s: s.update(opened_by="+1"), "opened_by"),
+    "a formula with a minus": ("content-receipt", lambda s: s.update(opened_by="-1"), "opened_by"),
+    "a formula with an at": ("content-receipt", lambda s: s.update(opened_by="@SUM(1)"), "opened_by"),
+    "a formula in full width": ("content-receipt", lambda s: s.update(opened_by="＝1+1"), "opened_by"),
+    "a formula as reason": ("print-log", lambda s: s["lines"][0].update(reason="=1"), "lines.0.reason"),
+    "a quantity beyond reason": (
+        "content-receipt",
+        lambda s: s["quantities"].update(sheets=10**12),
+        "quantities",
+    ),
+    "a negative quantity": ("content-receipt", lambda s: s["quantities"].update(sheets=-1), "quantities"),
+    "a path as enclosure": ("enclosure", lambda s: s.update(file="../x.age"), "file"),
+    "an enclosure beyond the limit": (
+        "enclosure",
+        lambda s: s.update(size_bytes=10 * 1024**3),
+        "size_bytes",
+    ),
     "an empty name": ("content-receipt", lambda s: s.update(opened_by=""), "opened_by"),
     "a long name": ("content-receipt", lambda s: s.update(opened_by="あ" * 201), "opened_by"),
     "a line end in a name": ("content-receipt", lambda s: s.update(opened_by="a\nb"), "opened_by"),

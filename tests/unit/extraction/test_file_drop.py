@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from notice_cycle.catalogue import DropColumn, FileDrop, Notice
 from notice_cycle.composition import windows31j
-from notice_cycle.errors import Altered, CannotLook, NotConfigured, NoticeCycleError, Refused
+from notice_cycle.errors import Altered, CannotLook, NotConfigured, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.extraction import fixed_length, separated
 from notice_cycle.extraction.file_drop import reading
 from notice_cycle.extraction.source import Batch, ControlTotals
@@ -388,17 +388,17 @@ def test_without_its_control_file_a_data_file_is_not_there_yet(any_drop: ADrop) 
     any_drop.put(b"half a fi")
     any_drop.control_file.unlink()
     any_drop.refused(
-        CannotLook, "異動バッチ 2026-annual の統制票ファイルが、まだ連携フォルダに届いていません"
+        NotThereYet, "異動バッチ 2026-annual の統制票ファイルが、まだ連携フォルダに届いていません"
     )
 
 
 def test_an_empty_control_file_is_not_there_yet(drop: ADrop) -> None:
     drop.put(a_file(drop.form, [a_row()])).control_file.write_bytes(b"")
-    drop.refused(CannotLook, "まだ連携フォルダに届いていません")
+    drop.refused(NotThereYet, "まだ連携フォルダに届いていません")
 
 
 def test_a_folder_that_is_away_cannot_be_looked_at(drop: ADrop) -> None:
-    drop.refused(CannotLook, r"連携フォルダを読めません（ENOENT）")
+    assert not isinstance(drop.refused(CannotLook, r"連携フォルダを読めません（ENOENT）"), NotThereYet)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -420,7 +420,7 @@ def test_a_data_file_that_changes_while_it_is_digested_is_not_there_yet(drop: AD
     host = threading.Thread(target=host_goes_on_writing)
     host.start()
     try:
-        drop.refused(CannotLook, "連携ファイルが、読取りの途中で変わりました")
+        drop.refused(NotThereYet, "連携ファイルが、読取りの途中で変わりました")
     finally:
         done.set()
         host.join()
@@ -429,7 +429,7 @@ def test_a_data_file_that_changes_while_it_is_digested_is_not_there_yet(drop: AD
 def test_a_data_file_that_changes_after_it_was_digested_is_not_there_yet(any_drop: ADrop) -> None:
     any_drop.put(a_file(any_drop.form, [a_row(1)]))
     opened = reading(any_drop.root, any_drop.declared(), a_notice(), Batch.parse(any_drop.batch), now=NOW)
-    with opened as (_, rows), pytest.raises(CannotLook, match="連携ファイルが、読取りの途中で変わりました"):
+    with opened as (_, rows), pytest.raises(NotThereYet, match="連携ファイルが、読取りの途中で変わりました"):
         before = any_drop.data.stat()
         any_drop.data.write_bytes(a_file(any_drop.form, [a_row(2)]))  # as long as before, and as old
         os.utime(any_drop.data, ns=(before.st_atime_ns, before.st_mtime_ns))

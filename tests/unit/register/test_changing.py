@@ -14,10 +14,12 @@ from notice_cycle.records import Fact
 from notice_cycle.register import (  # fmt: skip
     Asked,
     GateExcepted,
+    Register,
     RegisterChanged,
     change,
     enter,
     enter_exception,
+    load_seed,
     read_exceptions,
     read_register,
 )
@@ -144,6 +146,27 @@ def test_nobody_registers_his_own_office() -> None:
     with pytest.raises(Refused, match="自分の役割を自分で"):
         changed("officer", content)
     assert changed("officer", {**content, "user_id": "tanto2"}).content["office"] == "課長"
+
+
+def test_a_deputy_is_somebody_else_and_ends() -> None:
+    content = {"user_id": "tanto2", "office": "承認者", "instead_of": "shonin", "section": "介護保険課"}
+    entered = changed("deputy", content, valid_until="2026-07-31")
+    assert entered.content["office"] == "承認者"
+    with pytest.raises(Refused, match="有効期間の末日が要ります"):
+        changed("deputy", content)
+    with pytest.raises(Refused, match="本人を本人の代理に"):
+        changed("deputy", {**content, "instead_of": "tanto2"}, valid_until="2026-07-31")
+    with pytest.raises(Refused, match="自分の役割を自分で"):
+        changed("deputy", {**content, "user_id": TANTO.user_id}, valid_until="2026-07-31")
+
+
+def test_a_deputy_stands_in_for_the_days_of_the_entry_only() -> None:
+    content = {"user_id": "tanto2", "office": "承認者", "instead_of": "shonin", "section": "介護保険課"}
+    entered = changed("deputy", content, valid_from="2026-07-06", valid_until="2026-07-10")
+    register = Register.fold(load_seed(CONFIG), [entered], DAY)
+    days = [date(2026, 7, day) for day in (5, 6, 10, 11)]
+    assert [register.stands_in_for("tanto2", day) for day in days] == [set(), {"承認者"}, {"承認者"}, set()]
+    assert register.stands_in_for("shonin", days[1]) == set()
 
 
 def test_a_firms_key_is_the_name_by_which_the_catalogue_calls_it() -> None:

@@ -1,0 +1,124 @@
+"""Judging the messages that no stage waits for: what is true of this dispatch becomes a fact, the rest is refused.
+
+Refuses what cannot be: another package, a party that the cycle does not know, a file that never left the ward, data
+handed on unencrypted, a destruction before anything was printed.
+"""
+
+from collections.abc import Iterable
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed, ToldBy
+from notice_cycle.errors import Refused
+from notice_cycle.exchange.messages import CopyDeclaration, DestructionCertificate, Message, TransferRecord
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import CompositionRecord, EncryptionRecord, Fact, HandoverRecord
+
+_ASK = "委託先に確かめ、正しい届出を新しい番号のファイルで置くよう依頼してください。"
+JUDGED: tuple[type[Message], ...] = (CopyDeclaration, TransferRecord, DestructionCertificate)
+"""The kinds of message that are judged here."""
+
+
+def judge_reply(
+    message: Message,
+    history: CycleHistory,
+    *,
+    party: str,
+    message_sha256: str,
+    subcontractors: Iterable[str] = (),
+) -> Fact:
+    """The fact that keeps a message of `party`. Raises Refused."""
+    if message.manifest_sha256 not in {one.manifest_sha256 for one in history.ever(EncryptionRecord)}:
+        raise Refused(
+            f"{message.label_ja}が、この発送回のパッケージについてのものではありません。", advice=_ASK
+        )
+    told = {"party": party, "message_sha256": message_sha256}
+    match message:
+        case CopyDeclaration():
+            _refuse_unknown_files(history, message.label_ja, [copy.file_sha256 for copy in message.copies])
+            return CopiesDeclared(
+                **told,
+                copies=message.copies,
+                declared_at=message.declared_at,
+                declared_by=message.declared_by,
+            )
+        case TransferRecord():
+            return _transfer(message, history, told, {_contractor(history), *subcontractors})
+        case DestructionCertificate():
+            if any(paper.destroyed_at > message.certified_at for paper in message.papers):
+                raise Refused("廃棄証明書の証明の日時が、廃棄より前です。", advice=_ASK)
+            _refuse_before_handover(history, min(paper.destroyed_at for paper in message.papers))
+            return PapersDestroyed(
+                **told,
+                certificate_number=message.certificate_number,
+                papers=message.papers,
+                certified_at=message.certified_at,
+                responsible_person=message.responsible_person,
+            )
+        case _:
+            raise TypeError(f"{message.kind} is not judged here")
+
+
+def keeps(history: CycleHistory) -> set[str]:
+    """The digests of the messages that facts keep."""
+    kept: list[ToldBy] = [
+        *history.facts(CopiesDeclared),
+        *history.facts(CopyTransferred),
+        *history.facts(PapersDestroyed),
+    ]
+    return {one.message_sha256 for one in kept}
+
+
+def _transfer(
+    message: TransferRecord, history: CycleHistory, told: dict[str, str], parties: set[str]
+) -> CopyTransferred:
+    to = message.taken_by_party
+    if to not in parties:
+        raise Refused(
+            "移送記録の相手が、この発送回の委託先でも、承諾した再委託先でもありません。",
+            advice="承諾していない者に渡っていれば、違反として受け付けてください。書き誤りなら、登録番号で出し直してもらいます。",
+        )
+    if to == told["party"]:
+        raise Refused(
+            "移送記録の相手が、届け出た事業者自身です。",
+            advice="渡した側が、受け取った者を書いて届け出てください。",
+        )
+    if message.carrier != "紙":
+        _refuse_unknown_files(history, message.label_ja, [message.file_sha256])
+        if not message.encrypted:
+            raise Refused(
+                "印字データが、暗号化されずに移送されています。",
+                advice="違反として受け付け、受け取った側の控えの消去を確かめてください。",
+            )
+    _refuse_before_handover(history, message.handed_at)
+    return CopyTransferred(
+        **told,
+        to=to,
+        carrier=message.carrier,
+        file_sha256=message.file_sha256,
+        sheets=message.sheets,
+        encrypted=message.encrypted,
+        means=message.means,
+        giver=message.giver,
+        taker=message.taker,
+        handed_at=message.handed_at,
+    )
+
+
+def _refuse_unknown_files(history: CycleHistory, label_ja: str, digests: list[str]) -> None:
+    given = {record.files[0].sha256 for record in history.ever(EncryptionRecord)}
+    given |= {record.print_file.sha256 for record in history.ever(CompositionRecord)}
+    if set(digests) - given:
+        raise Refused(
+            f"{label_ja}に、この発送回で渡していないファイルがあります。",
+            advice="加工した控えなら元のファイルの SHA-256 で届け出るよう、委託先に依頼してください。",
+        )
+
+
+def _refuse_before_handover(history: CycleHistory, at: object) -> None:
+    handed = [record.sent_at for record in history.ever(HandoverRecord)]
+    if not handed or at < min(handed):  # type: ignore[operator]
+        raise Refused("届出の日時が、データの引渡しより前です。", advice=_ASK)
+
+
+def _contractor(history: CycleHistory) -> str:
+    return Configuration.model_validate(history.opening.configuration).party.id

@@ -1,0 +1,147 @@
+"""What copies, erasures and papers tell the gates of the last stages: fields of CycleFacts, read from the ledger."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal, cast
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.clock import TOKYO
+from notice_cycle.copies.facts import CopyTransferred, PapersDestroyed
+from notice_cycle.copies.folded import PRINTED, WARD, Copy, copies_of
+from notice_cycle.gates.situation import Confirmed, CopyHeld, ErasureProof, NamedPerson
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import (
+    DeliveryConfirmationRecord,
+    DeliveryRecord,
+    ErasureConfirmationRecord,
+    ErasureRecord,
+    HandoverRecord,
+    MediaReturn,
+    PackageBeyond,
+    PassphraseHandoverRecord,
+    PassphraseReturn,
+    ReceiptRecord,
+)
+
+
+def told_facts(history: CycleHistory, *, beyond: Sequence[PackageBeyond] = ()) -> dict[str, object]:
+    """The fields of CycleFacts that the contractor's answers fill, as far as the cycle has come."""
+    contractor = Configuration.model_validate(history.opening.configuration).party.id
+    delivery = history.find(DeliveryRecord)
+    return {
+        "copies": tuple(_held(copy) for copy in copies_of(history, beyond=beyond) if _concerns_gates(copy)),
+        "erasures": tuple(_proofs(history, contractor)),
+        "named": tuple(_named(history, contractor)),
+        "confirmations": tuple(_confirmations(history, contractor)),
+        # Excess without a reason never becomes a record: verify_delivery refuses the log.
+        "print_excess_unexplained": 0 if delivery else None,
+        "delivered_by": delivering_party(history, contractor) if delivery else None,
+        # The door takes messages without personal data, and enclosures only when encrypted.
+        "inbound_unprotected": 0,
+    }
+
+
+def delivering_party(history: CycleHistory, contractor: str) -> str | None:
+    """Who delivered, by the register: 丙 is whoever took printed matter last."""
+    delivery = history.latest(DeliveryRecord)
+    if delivery.delivering_party == "乙":
+        return contractor
+    took = [
+        fact.to for fact in history.facts(CopyTransferred) if fact.carrier == "紙" and fact.to != contractor
+    ]
+    return took[-1] if took else None
+
+
+def took_data(history: CycleHistory) -> list[str]:
+    """The subcontractors that were given data or printed matter."""
+    contractor = Configuration.model_validate(history.opening.configuration).party.id
+    given = [fact.to for fact in history.facts(CopyTransferred) if fact.to != contractor]
+    return list(dict.fromkeys(given))
+
+
+def _concerns_gates(copy: Copy) -> bool:
+    return copy.party != WARD and copy.holds_data
+
+
+def _held(copy: Copy) -> CopyHeld:
+    to = copy.to if copy.to in {"甲", "乙"} else ""
+    return CopyHeld(
+        party=copy.party,
+        carrier=copy.carrier,
+        place=copy.place,
+        what_ja=f"{copy.what} {copy.quantity:,}枚" if copy.quantity is not None else copy.what,
+        declared=copy.declared,
+        # What 乙 handed on to 丙 is followed there.
+        settled="消去" if copy.to == "丙" and copy.what == PRINTED else copy.became,
+        settled_to=cast(Literal["", "甲", "乙"], to),
+    )
+
+
+def _proofs(history: CycleHistory, contractor: str) -> Iterator[ErasureProof]:
+    record, confirmed = history.find(ErasureRecord), history.find(ErasureConfirmationRecord)
+    given = {proof.party: proof for proof in record.parties} if record else {}
+    for party in dict.fromkeys([contractor, *had_files(history), *given]):
+        slots: list[Literal["甲", "乙"]] = ["甲"] if confirmed else []
+        if confirmed and confirmed.subcontractor_confirmed_by and party != contractor:
+            slots.append("乙")
+        proof = given.get(party)
+        yield ErasureProof(
+            party=party,
+            reported=proof is not None,
+            certificate_to=proof.addressed_to if proof else (),
+            confirmed_by=tuple(slots),
+        )
+
+
+def had_files(history: CycleHistory) -> list[str]:
+    """The subcontractors that were given a file; who had paper only gives it on or back."""
+    return [
+        party
+        for party in took_data(history)
+        if any(fact.to == party and fact.carrier != "紙" for fact in history.facts(CopyTransferred))
+    ]
+
+
+def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
+    def person(name: str, at: datetime, on_ja: str, party: str = contractor) -> NamedPerson:
+        return NamedPerson(name=name, party=party, day=at.astimezone(TOKYO).date(), on_ja=on_ja)
+
+    handover = history.find(HandoverRecord)
+    if handover and handover.dvd:
+        yield person(handover.dvd.taker, handover.dvd.handed_at, "媒体引渡確認書")
+    if receipt := history.find(ReceiptRecord):
+        yield person(receipt.received_by, receipt.received_at, "受領通知（第1段階）")
+    if password := history.find(PassphraseHandoverRecord):
+        yield person(password.taker, password.handed_at, "パスワード引渡確認書")
+    if delivery := history.find(DeliveryRecord):
+        by = delivering_party(history, contractor) or contractor
+        yield person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
+        if confirmed := history.find(DeliveryConfirmationRecord):
+            yield person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
+    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+        yield person(back.giver, back.returned_at, back.label_ja)
+    for moved in history.facts(CopyTransferred):
+        yield person(moved.giver, moved.handed_at, "移送記録", moved.party)
+        yield person(moved.taker, moved.handed_at, "移送記録", moved.to)
+    for destroyed in history.facts(PapersDestroyed):
+        for paper in destroyed.papers:
+            yield person(paper.operator, paper.destroyed_at, "廃棄証明書", destroyed.party)
+            yield person(paper.witness, paper.destroyed_at, "廃棄証明書（立会い）", destroyed.party)
+    if erasure := history.find(ErasureRecord):
+        for proof in erasure.parties:
+            for copy in proof.copies:
+                yield person(copy.operator, copy.erased_at, "消去報告書", proof.party)
+                yield person(copy.witness, copy.erased_at, "消去報告書（立会い）", proof.party)
+            yield person(proof.responsible_person, proof.certified_at, "消去証明書", proof.party)
+
+
+def _confirmations(history: CycleHistory, contractor: str) -> Iterator[Confirmed]:
+    handover = history.find(HandoverRecord)
+    if handover and handover.dvd:
+        yield Confirmed(what_ja="媒体引渡確認書", party=contractor, checked_by=handover.dvd.taker)
+    if password := history.find(PassphraseHandoverRecord):
+        yield Confirmed(what_ja="パスワード引渡確認書", party=contractor, checked_by=password.taker)
+    if delivered := history.find(DeliveryConfirmationRecord):
+        yield Confirmed(what_ja="納品確認書", party=contractor, checked_by=delivered.deliverer)
+    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+        yield Confirmed(what_ja=back.label_ja, party=contractor, checked_by=back.giver)

@@ -1,0 +1,77 @@
+"""What a contractor says beside the messages that a stage waits for: judged, kept, and told when it is against the rules.
+
+Runs at the beginning of the stages that need it. A message that cannot stand goes to quarantine and is told by mail;
+it stops nothing, because the stage that needs its content will miss it.
+"""
+
+from typing import Any
+
+from notice_cycle.copies import CopyViolation, copies_of, find_violations, judge_reply
+from notice_cycle.copies.judging import JUDGED, keeps
+from notice_cycle.copies.violations import sentence_ja
+from notice_cycle.errors import Refused
+from notice_cycle.handover.route import route_of
+from notice_cycle.records import HandoverBegun, ReplyReceived, ReplyRefused
+from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.run_context import RunningCycle
+
+
+def judge_replies(cycle: RunningCycle, context: Any) -> None:
+    """Every message of these kinds that was not judged yet, then the violations that nobody was told of."""
+    with cycle.ledger.locked(cycle.id, "judge_replies"):
+        for kind in JUDGED:
+            if _all_judged(cycle, kind.kind):
+                continue
+            for admitted in cycle.all_received(kind):
+                if admitted.sha256 in keeps(cycle.history()):
+                    continue
+                try:
+                    with cycle.judging((kind, admitted.sha256)):
+                        fact = judge_reply(
+                            admitted.message,
+                            cycle.history(),
+                            party=admitted.party,
+                            message_sha256=admitted.sha256,
+                            subcontractors=cycle.signers.values(),
+                        )
+                except Refused as wrong:
+                    facts = {"cycle": cycle.id, "message": kind.label_ja, "reason": str(wrong)}
+                    WardMail("reply_refused", "operator", facts)(context)
+                else:
+                    cycle.note(fact)
+        _tell_violations(cycle, context)
+
+
+def _all_judged(cycle: RunningCycle, kind: str) -> bool:
+    """Told by the ledger alone: at the end of a cycle the inbox is gone."""
+    history = cycle.history()
+    settled = keeps(history) | {fact.message_sha256 for fact in history.facts(ReplyRefused)}
+    return all(
+        fact.message_sha256 in settled for fact in history.facts(ReplyReceived) if fact.message == kind
+    )
+
+
+def _tell_violations(cycle: RunningCycle, context: Any) -> None:
+    history = cycle.history()
+    register = cycle.register()
+    found = find_violations(
+        copies_of(history, beyond=cycle.packages_beyond()),
+        register,
+        contractor=cycle.configuration.party.id,
+        routes={
+            route_of(history, cycle.configuration),
+            *(fact.route for fact in history.facts(HandoverBegun)),
+        },
+    )
+    told = history.facts(CopyViolation)
+    for violation in found:
+        if violation in told:
+            continue
+        cycle.note(violation)
+        facts = {
+            "cycle": cycle.id,
+            "notice": cycle.configuration.notice.name_ja,
+            "what_ja": "控えの違反",
+            "reason": sentence_ja(violation, register),
+        }
+        WardMail("violation", "operator", facts)(context)

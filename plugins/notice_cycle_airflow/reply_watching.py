@@ -1,0 +1,106 @@
+"""One look of 届出の受信: into the reply folders of all open cycles, for what no waiting task looks for.
+
+One cycle whose host does not answer holds up no other; it is told in the log and looked at again.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from notice_cycle import clock
+from notice_cycle.errors import CannotLook, NoticeCycleError, Refused
+from notice_cycle.exchange.messages import MESSAGES
+from notice_cycle.ledger.entry import System
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.records import ClosingRecord, EncryptionRecord, HandoverRecord, OpeningRecord, PaperReply
+from notice_cycle.replies import SETTLED_BY, receptions, transcribed
+from notice_cycle.settings import Settings
+from notice_cycle.values import Person
+from notice_cycle_airflow.replies import Found, Reception, find_transcription, reply_folder
+from notice_cycle_airflow.run_context import RunningCycle
+
+_log = logging.getLogger(__name__)
+
+
+def look(ledger: Ledger, settings: Settings, actor: System, context: Any) -> str:
+    """Looks once. Gives a Japanese line for the log; raises, at the end, what a person must put right."""
+    wrong: NoticeCycleError | None = None
+    looked = 0
+    for cycle in open_cycles(ledger, settings, actor):
+        try:
+            asyncio.run(look_at(cycle, context))
+            looked += 1
+        except CannotLook as unreachable:
+            _log.warning("%s: %s", cycle.id, unreachable)
+        except NoticeCycleError as stop:
+            _log.error("%s: %s", cycle.id, stop)
+            wrong = wrong or stop
+    if wrong:
+        raise wrong
+    return f"発送回 {looked}件の届出を見ました。"
+
+
+def open_cycles(ledger: Ledger, settings: Settings, actor: System) -> list[RunningCycle]:
+    """Every cycle whose package has been handed over, and that is neither closed nor withdrawn."""
+    found = []
+    for entry in ledger.entries(kind=OpeningRecord.kind()):
+        history = ledger.history(entry.cycle or "")
+        if (
+            history.find(EncryptionRecord)
+            and history.ever(HandoverRecord)
+            and not history.entry_of(ClosingRecord)
+        ):
+            found.append(RunningCycle(id=entry.cycle or "", actor=actor, settings=settings, ledger=ledger))
+    return found
+
+
+async def look_at(cycle: RunningCycle, context: Any) -> None:
+    """Takes in what lies in a cycle's folder; what a stage still waits for is left to that stage's own task."""
+    reception = Reception(cycle, context)
+    async with reply_folder(cycle, reception.history) as folder:
+        found = await reception.find(folder, MESSAGES)
+        reception.take([one for one in found if not _is_awaited(one, cycle, reception.history)])
+        await reception.take_enclosures(folder)
+
+
+def _is_awaited(found: Found, cycle: RunningCycle, history: CycleHistory) -> bool:
+    """A first answer of the contractor to a stage. A second one is looked at here too: it may be a different one."""
+    party = cycle.configuration.party
+    own = found.laid.signer == party.signer
+    return (
+        own
+        and found.laid.kind in SETTLED_BY
+        and not receptions(history, found.laid.kind, party.id, contractor=party.id)
+    )
+
+
+def enter_transcription(cycle: RunningCycle, asked: dict[str, str], person: Person) -> PaperReply:
+    """Enters that the file on the desk was transcribed from a party's paper. Raises Refused."""
+    party = asked.get("party") or cycle.configuration.party.id
+    if party not in cycle.signers.values():
+        raise Refused(
+            "その事業者は、この発送回の委託先でも、承諾した再委託先でもありません。",
+            advice="事業者の登録番号と、登録簿の「再委託の承諾」を確かめてください。",
+        )
+    package = cycle.history().latest(EncryptionRecord).package
+    folder: Path = cycle.settings.reply_desk / package
+    name, content = asyncio.run(find_transcription(folder, cycle, asked["kind"], party))
+    fact = transcribed(
+        asked["kind"],
+        content,
+        "csv" if name.endswith(".csv") else "json",
+        cycle=cycle.id,
+        party=party,
+        document_number=asked["document_number"],
+        by=person,
+        at=clock.now(),
+    )
+    cycle.note(fact, by=person)
+    _log.info(
+        "転記したファイル %s の SHA-256 は %s です。書面の控えに書き留めてください。",
+        name,
+        fact.message_sha256,
+    )
+    return fact

@@ -1,0 +1,70 @@
+"""How Airflow's note of a person becomes the ledger's, and what the list for the review points at."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from notice_cycle.accounts import person_of, shown_as
+from notice_cycle.values import Person
+from notice_cycle_airflow.accounts import Account, table
+
+NOW = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("login", "family", "given"),
+    [("tanto1", "青木", "一郎"), ("t.aoki-2", "青木（旧姓 石川）", "恵")],
+)
+def test_name_and_login_come_back_as_they_were_shown(login: str, family: str, given: str) -> None:
+    assert person_of(shown_as(login, family, given), "3") == Person(user_id=login, name=f"{family} {given}")
+
+
+def test_a_bare_login_is_all_there_is() -> None:
+    assert person_of("admin") == Person(user_id="admin", name="admin")
+    assert person_of("tanto1", "3") == Person(user_id="3", name="tanto1")
+
+
+def an_account(**changed: object) -> Account:
+    usual = {
+        "login": "tanto1",
+        "name": "青木 一郎",
+        "roles": ("所属:介護保険課", "担当"),
+        "active": True,
+        "last_login": datetime(2026, 8, 31, tzinfo=UTC),
+        "created": datetime(2026, 4, 1, tzinfo=UTC),
+    }
+    return Account(**(usual | changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("account", "doubts"),
+    [
+        (an_account(), []),
+        (an_account(active=False, last_login=None), ["停止中"]),
+        (an_account(last_login=datetime(2026, 2, 1, tzinfo=UTC)), ["180日以上ログインがない"]),
+        (an_account(last_login=None), []),  # new, and not used yet
+        (an_account(last_login=None, created=datetime(2026, 1, 5, tzinfo=UTC)), ["180日以上ログインがない"]),
+        (an_account(roles=("担当",)), ["所属がない（発送回が見えない）"]),
+        (an_account(roles=("所属:介護保険課",)), ["役割がない"]),
+        (an_account(roles=("所属:介護保険課", "承認者", "担当")), ["役割が二つ以上ある"]),
+        (an_account(roles=("監査",)), []),
+        (an_account(roles=("Op", "監査")), ["この製品のものでない役割がある（Op）"]),
+        (an_account(roles=("Admin",)), ["設置用の Admin"]),
+    ],
+)
+def test_the_list_points_at_what_the_reviewer_should_look_at(account: Account, doubts: list[str]) -> None:
+    assert account.doubts(NOW) == doubts
+
+
+def test_the_list_shows_tokyo_days_and_counts_the_closed() -> None:
+    told = table(
+        [an_account(last_login=datetime(2026, 8, 31, 20, tzinfo=UTC)), an_account(login="a", active=False)],
+        NOW,
+    )
+    lines = told.splitlines()
+    assert "| 2026-09-01 " in lines[3]
+    assert lines[2].startswith("| a ")
+    assert (
+        len({sum(2 if ord(each) > 0x2E80 else 1 for each in line) for line in lines[:4]}) == 1
+    )  # columns stand
+    assert lines[-1].startswith("2026-09-01 現在、2人、うち停止 1人。")

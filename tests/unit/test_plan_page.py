@@ -1,0 +1,64 @@
+"""The plan as its page shows it: the mails' due dates and states, and what a later hand-over would do."""
+
+from typing import Any
+
+import pytest
+from tests.builders import CONFIG, CYCLE, a_cycle
+from tests.unit.test_named_calendars import at
+
+from notice_cycle import records as r
+from notice_cycle.catalogue import load_notice
+from notice_cycle.deadlines import judge, load, plan_of
+from notice_cycle.plan_page import LISTED, PlanPage, plan_page
+from notice_cycle.stage import CYCLE_RECORDS
+
+DEADLINES, CALENDARS = load(CONFIG)
+NOTICE = load_notice(CONFIG, "premium_notice_ordinary")
+
+
+def page(last: type[r.Record], moment: str, **asked: Any) -> PlanPage:
+    history = a_cycle().up_to(last).history()
+    return plan_page(CYCLE, history, NOTICE, DEADLINES, CALENDARS, now=at(moment), **asked)
+
+
+@pytest.mark.parametrize("last", CYCLE_RECORDS, ids=lambda record: record.kind())
+def test_every_milestone_is_on_the_page_with_the_state_the_mails_go_by(last: type[r.Record]) -> None:
+    moment = "Tue 2026-07-07 09:00"
+    shown = {line.label_ja: line.state for line in page(last, moment).lines}
+    history = a_cycle().up_to(last).history()
+    plan = plan_of(history, NOTICE, DEADLINES, CALENDARS)
+    judged = judge(plan, history, at(moment), CALENDARS, subject=CYCLE)
+    assert {label: state for label, state in shown.items() if state != LISTED} == {
+        due.label_ja: due.state for due in judged
+    }
+    assert len(shown) == len(plan.rules.milestones)
+
+
+def test_the_page_reads_in_order_with_weekdays() -> None:
+    told = page(r.ValidationRecord, "Fri 2026-07-03 13:00")
+    assert dict(told.days)["引渡し（T）"] == "7月6日（月）"
+    assert [line.due_ja[:10] for line in told.lines] == sorted(line.due_ja[:10] for line in told.lines)
+    (confirmation,) = [line for line in told.lines if line.label_ja == "検証確認"]
+    assert (confirmation.due_ja, confirmation.state, confirmation.state_ja, confirmation.who_ja) == (
+        "2026-07-03（金）17:00", "amber", "期限が近い", "担当"
+    )  # fmt: skip
+    (receipt,) = [line for line in told.lines if line.label_ja == "受領通知（第1段階）"]
+    assert receipt.due_ja.endswith("（見込み）")
+    assert receipt.state == "open"
+
+
+def test_a_slip_of_one_day_is_told_as_the_command_tells_it() -> None:
+    slip = page(r.ValidationRecord, "Fri 2026-07-03 13:00", slip=1).slip
+    assert slip is not None
+    assert "引渡しが1開庁日遅れて7月7日（火）になると" in slip.sentence_ja
+    assert "7月6日（月）" in slip.last_ja
+    late = {line.label_ja: line.state_ja for line in slip.lines}
+    assert (late["引渡し"], late["検証確認"]) == ("期限超過", "変わらず")
+
+
+def test_after_the_hand_over_nothing_is_asked_any_more() -> None:
+    told = page(r.HandoverRecord, "Tue 2026-07-07 09:00", slip=1)
+    assert (told.handed_over, told.slip) == (True, None)
+    # The sample cycle was handed over on 1 July: the contractor keeps its printing days from there.
+    assert dict(told.days)["納品"] == "7月10日（金）"
+    assert page(r.ValidationRecord, "Tue 2026-07-07 09:00").slip is None
