@@ -11,7 +11,7 @@ from notice_cycle_airflow.notifiers.ward_mail import WardMail
 DOC = """
 ### やり直し・取下げ
 
-記録済みの段階を作り直すとき（**やり直し**）、引渡しの経路を変えるとき（**経路の変更**）、引渡し前の発送回をやめるとき（**取下げ**）に、理由を付けて証跡台帳に記録します。
+記録済みの段階を作り直すとき（**やり直し**）、引渡しの経路を変えるとき（**経路の変更**）、発送回をやめるとき（**取下げ**・**引渡し後の取下げ**）に、理由を付けて証跡台帳に記録します。
 
 1. 「トリガー」から、発送回の番号・判断・段階・理由を選んで開始します。
 2. やり直しのときは、この実行が緑になった後、発送回の画面で**選んだ段階の最初のタスクを「クリア」**（下流を含む）します。
@@ -19,8 +19,10 @@ DOC = """
 3. 経路の変更のときは、この実行が緑になった後、発送回の画面で**「暗号化と送付目録の署名」を「クリア」**（下流を含む）します。
    新しい鍵とパスワードで作り直され、選んだ経路のタスクだけが実行されます。前に LGWAN で送り始めたものは引き上げます。
 4. 取下げのときは、この発送回の一時保管領域・送信箱・鍵がその場で廃棄されます。発送回の実行は失敗として止めてください。
+5. **引渡し後の取下げ**のときは、平文に戻せる中間データがその場で消去されます。委託先に、**使わずに消去する**よう求めてください。
+   発送回の実行は止めません。待機・書式のタスクを「クリア」すると、消去報告書の待機まで進みます。
 
-引き渡した後の取下げはできません。引き渡したデータの消去は、作り直した後も、すべて確かめます。
+引き渡したデータの消去は、取り下げても、作り直しても、すべて確かめます。
 """
 
 with DAG(
@@ -38,8 +40,13 @@ with DAG(
         "decision": Param(
             "redo",
             type="string",
-            enum=["redo", "withdraw", "route"],
-            values_display={"redo": "やり直し", "withdraw": "取下げ", "route": "経路の変更"},
+            enum=["redo", "withdraw", "recall", "route"],
+            values_display={
+                "redo": "やり直し",
+                "withdraw": "取下げ（引渡し前）",
+                "recall": "引渡し後の取下げ",
+                "route": "経路の変更",
+            },
             title="判断",
         ),
         "stage": Param(
@@ -71,10 +78,11 @@ with DAG(
     def decide() -> str:
         """判断を証跡台帳に記録します。記録できないときは理由を示して止まります。"""
         from notice_cycle import clock
+        from notice_cycle.acknowledgement.wipe import wipe_staging
         from notice_cycle.closing import destroy, survey
-        from notice_cycle.decisions import redo, withdraw
+        from notice_cycle.decisions import recall, redo, withdraw
         from notice_cycle.handover.route import switch
-        from notice_cycle.records import DestructionBegun, WithdrawalCleanup
+        from notice_cycle.records import DestructionBegun, HandoverRecalled, WithdrawalCleanup
         from notice_cycle_airflow.run_context import decision_request, telling
 
         with telling():
@@ -92,6 +100,16 @@ with DAG(
                 if asked["decision"] == "redo":
                     cycle.note(redo(history, asked["stage"], asked["reason_code"], person), by=person)
                     return cycle.id
+                if asked["decision"] == "recall":
+                    places = (cycle.vault, cycle.settings.outbox, cycle.settings.inbox)
+                    if not history.recalled:  # run again after a crash, only the wipe is left to do
+                        beyond = cycle.packages_beyond()
+                        recalled = recall(history, asked["reason_code"], person, beyond=beyond)
+                        cycle.note(survey(*places, cycle=cycle.id))
+                        cycle.note(recalled, by=person)
+                    wipe_staging(cycle.vault, at=clock.now())
+                    (recalled,) = cycle.history().facts(HandoverRecalled)
+                    return "、".join(recalled.left)
                 if not (history.withdrawn and not history.facts(WithdrawalCleanup)):
                     beyond = cycle.packages_beyond()
                     cycle.note(withdraw(history, asked["reason_code"], person, beyond=beyond), by=person)

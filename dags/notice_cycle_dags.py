@@ -12,9 +12,9 @@ from airflow.sdk import DAG, DeadlineAlert, Param, SyncCallback, chain
 
 from notice_cycle.catalogue import Notice, load_notice, notice_ids
 from notice_cycle.errors import NoticeCycleError
-from notice_cycle.opening import REASONS_JA
+from notice_cycle.opening import ORIGINALS_JA, REASONS_JA
 from notice_cycle.settings import Settings
-from notice_cycle.values import Occasion
+from notice_cycle.values import CYCLE_ID_PATTERN, Occasion
 from notice_cycle_airflow.deadlines import ClosingDue, tell_closing_missed
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
@@ -63,6 +63,20 @@ PARAMS = {
         pattern="^[0-9A-Za-z-]{1,40}$",
         title="異動バッチ番号",
         description="基幹系の処理票にある番号です。被保険者番号や氏名は入力しないでください。",
+    ),
+    "reprint_of": Param(
+        None,
+        type=["null", "string"],
+        pattern=CYCLE_ID_PATTERN,
+        title="もとの発送回（再作成のとき）",
+        description="作り直すもとの発送回の番号です。",
+    ),
+    "originals": Param(
+        None,
+        type=["null", "string"],
+        enum=[*ORIGINALS_JA, None],
+        values_display={"null": "（再作成のときだけ）"},
+        title="もとの通知（再作成のとき）",
     ),
 }
 

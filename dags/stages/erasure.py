@@ -16,6 +16,7 @@ def erasure() -> None:
     def verify_erasure() -> str:
         """委託先が持っていた控えがすべて消去され、証明されていることを確かめます。"""
         from notice_cycle.erasure.verify import proofs_of, verify_erasure
+        from notice_cycle.handover.route import packages_that_left
         from notice_cycle_airflow.judging import judge_replies
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
@@ -33,7 +34,9 @@ def erasure() -> None:
                 messages = [(ErasureReport, proof.report_sha256) for proof in proofs]
                 messages += [(ErasureCertificate, proof.certificate_sha256) for proof in proofs]
                 with cycle.judging(*messages):
-                    return verify_erasure(history, proofs, beyond=cycle.packages_beyond(), name_of=name_of)
+                    beyond = cycle.packages_beyond()
+                    left = packages_that_left(history, beyond)
+                    return verify_erasure(history, proofs, left=left, beyond=beyond, name_of=name_of)
 
             return cycle.once(ErasureRecord, judged)
 

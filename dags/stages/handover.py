@@ -31,11 +31,13 @@ def handover() -> None:
     @task(task_display_name="アップロードの準備")
     def prepare_upload() -> str:
         """送信箱の内容を暗号化の記録と照合し、この後アップロードされることを記録します。"""
-        from notice_cycle_airflow.run_context import current_cycle, only_by, telling
+        from notice_cycle_airflow.run_context import RECALLED_JA, current_cycle, only_by, telling
 
         with telling():
             cycle = current_cycle()
             only_by(cycle, "manual")
+            if cycle.history().recalled:
+                return RECALLED_JA
             cycle.judge_gates("handover", "manual")
             return cycle.begin_handover("manual")
 
@@ -54,11 +56,13 @@ def handover() -> None:
     def make_discs() -> str:
         """暗号文、署名付きの送付目録、開くためのページと手順書を、DVD のイメージにまとめます。"""
         from notice_cycle_airflow.discs import make_discs
-        from notice_cycle_airflow.run_context import current_cycle, only_by, telling
+        from notice_cycle_airflow.run_context import RECALLED_JA, current_cycle, only_by, telling
 
         with telling():
             cycle = current_cycle()
             only_by(cycle, "dvd")
+            if cycle.history().recalled:
+                return RECALLED_JA
             cycle.judge_gates("handover", "dvd")
             cycle.begin_handover("dvd")
             return make_discs(cycle)

@@ -20,7 +20,7 @@ from notice_cycle.records import (
     MediaReturn,
     PassphraseReturn,
 )
-from notice_cycle.stage import CYCLE_RECORDS
+from notice_cycle.stage import CYCLE_RECORDS, is_passed_over
 from notice_cycle.values import found_file
 from notice_cycle.vault import CycleVault
 
@@ -66,8 +66,9 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
     """States that the evidence is complete. Raises Refused listing what is missing, Altered on a broken chain."""
     if not verdict.holds or verdict.head is None:
         raise Altered(verdict.reason_ja, advice="証跡台帳が一致するまで、この発送回は完了できません。")
-    needed = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
-    standing = {record.kind(): entry.digest for record in needed if (entry := history.entry_of(record))}
+    kept = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
+    standing = {record.kind(): entry.digest for record in kept if (entry := history.entry_of(record))}
+    needed = [record for record in kept if not is_passed_over(record, recalled=history.recalled)]
     missing = [record.label_ja for record in needed if record.kind() not in standing]
     if missing := [*missing, *Given.of(history).missing]:
         raise Refused(

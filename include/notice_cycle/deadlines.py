@@ -29,7 +29,15 @@ from notice_cycle.errors import Refused
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import Fact, HandoverRecord, OpeningRecord, Route, YearSettingsRecord
+from notice_cycle.records import (
+    DeliveryConfirmationRecord,
+    Fact,
+    HandoverRecalled,
+    HandoverRecord,
+    OpeningRecord,
+    Route,
+    YearSettingsRecord,
+)
 from notice_cycle.stage import STAGES
 from notice_cycle.values import CYCLE_ID_PATTERN, CycleId, Frozen, Occasion
 
@@ -88,6 +96,7 @@ def judge(
     """
     if history is not None and history.withdrawn:
         return []
+    recalled = history is not None and history.recalled
     if history is not None and (handed := history.find(HandoverRecord)):
         plan = plan.handed_over(tokyo_date(handed.sent_at), calendars)
 
@@ -106,9 +115,16 @@ def judge(
             at=due_moment(one, plan, calendars, known),
         )
         for one in plan.rules.milestones
-        if one.told and (history is not None or one.stage == STAGES[0].id) and _has_gone(one.route, history)
+        if one.told
+        and (history is not None or one.stage == STAGES[0].id)
+        and _has_gone(one.route, history)
+        and not (recalled and one.stage not in _AFTER_RECALL)
     ]
     return sorted(dues, key=lambda due: due.due_at)
+
+
+_AFTER_RECALL = ("erasure", "closing")
+"""What a dispatch given up after it left still has to do."""
 
 
 def plan_of(history: CycleHistory, notice: Notice, deadlines: Deadlines, calendars: Calendars) -> Plan:
@@ -349,6 +365,9 @@ def _moment_in(history: CycleHistory | None, anchor: str) -> datetime | None:
     if history is None:
         return None
     kind, _, field = anchor.partition(".")
+    if history.recalled and kind == DeliveryConfirmationRecord.kind():
+        # Nothing will be delivered: the erasure is due as if it had been on the day the dispatch was given up.
+        return next(one.recorded_at for one in history.entries if one.kind == HandoverRecalled.kind())
     for entry in _standing(history, kind):
         return entry.recorded_at if field == "recorded_at" else datetime.fromisoformat(entry.data[field])
     return None

@@ -1,19 +1,20 @@
 """Opening a cycle 開始: which dispatch this is, and the configuration it will run by.
 
 The id is unique in the ledger and bound to the DAG run. An annual run exists once per notice and fiscal
-year; after a 取下げ it may be opened again as the next round. Invented premium tables run only in a ledger
-that was begun for invented data.
+year; after a 取下げ it may be opened again as the next round. Invented premium tables, and rehearsals, run only in a
+ledger that was begun for invented data. A 再作成 names the dispatch it replaces and says why nobody gets two letters.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import cast, get_args
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.gates.eligibility import coupled_terminals
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import OpeningRecord
+from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
 from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
 
@@ -26,8 +27,12 @@ REASONS_JA = {
     "decided": "判定・認定",
     "distribution": "冊子の配布",
     "reprint": "再作成",
+    "rehearsal": "リハーサル",
 }
 """Reason codes of a run and how they read on the trigger form."""
+
+REPRINT, REHEARSAL = "reprint", "rehearsal"
+ORIGINALS_JA = get_args(Originals)
 
 
 class OpeningRequest(Frozen):
@@ -39,6 +44,8 @@ class OpeningRequest(Frozen):
     occasion: Occasion
     reason_code: str
     batch_no: str
+    reprint_of: str = ""
+    originals: str = ""
 
 
 def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
@@ -68,6 +75,10 @@ def open_cycle(
             f"{request.fiscal_year}年度の保険料表は見本（架空）のままです。",
             advice="担当課の保険料表に置き換え、fictitious を false にしてから開始してください。",
         )
+    if request.reason_code == REHEARSAL:
+        _refuse_rehearsal(request, synthetic=synthetic)
+    if request.reason_code == REPRINT or request.reprint_of or request.originals:
+        _refuse_reprint(request, configuration.notice.id, openings, history_of)
     earlier = [
         entry.cycle
         for entry in openings
@@ -75,7 +86,9 @@ def open_cycle(
         and (entry.data["fiscal_year"], entry.data["notice"], entry.data["occasion"])
         == (request.fiscal_year, configuration.notice.id, request.occasion.value)
     ]
-    standing = [cycle for cycle in earlier if not history_of(cycle).withdrawn]
+    standing = [
+        cycle for cycle in earlier if not ((history := history_of(cycle)).withdrawn or history.recalled)
+    ]
     if request.occasion is Occasion.ANNUAL and standing:
         raise Conflict(
             f"{request.fiscal_year}年度の当初処理（{standing[0]}）はすでに開始されています。",
@@ -92,7 +105,55 @@ def open_cycle(
         run_id=request.run_id,
         batch_no=request.batch_no,
         reason_code=request.reason_code,
+        reprint_of=request.reprint_of or None,
+        originals=cast(Originals, request.originals) if request.originals else None,
         synthetic=synthetic,
         configuration=configuration.model_dump(mode="json"),
         configuration_sha256=configuration.digest(),
     )
+
+
+def _refuse_rehearsal(request: OpeningRequest, *, synthetic: bool) -> None:
+    if not synthetic:
+        raise Refused(
+            "リハーサルは、架空データの台帳（検証用の環境）だけで行えます。",
+            advice="実データの台帳では開始できません。検証用の環境で、架空データのバッチから開始してください。",
+        )
+    if request.occasion is Occasion.ANNUAL:
+        raise Refused(
+            "リハーサルは、当初の発送回としては開始できません。",
+            advice="当初・随時の別に「随時」を選んでください。",
+        )
+
+
+def _refuse_reprint(
+    request: OpeningRequest,
+    notice: str,
+    openings: Sequence[Entry],
+    history_of: Callable[[str], CycleHistory],
+) -> None:
+    if request.reason_code != REPRINT:
+        raise Refused(
+            "もとの発送回は、理由が「再作成」のときだけ入力します。",
+            advice="理由に「再作成」を選ぶか、もとの発送回を空にしてください。",
+        )
+    parent = next(
+        (entry for entry in openings if entry.cycle == request.reprint_of and entry.data["notice"] == notice),
+        None,
+    )
+    if parent is None:
+        raise Refused(
+            "再作成には、同じ通知書の、もとの発送回の番号が要ります。",
+            advice="もとの発送回の番号を画面から写してください。",
+        )
+    history = history_of(request.reprint_of)
+    if not (history.ever(HandoverRecord) or history.facts(HandoverBegun)):
+        raise Refused(
+            f"もとの発送回 {request.reprint_of} は、まだ引き渡されていません。",
+            advice="もとの発送回で「やり直し」を行ってください。再作成は要りません。",
+        )
+    if request.originals not in ORIGINALS_JA:
+        raise Refused(
+            "もとの通知をどうしたかが選ばれていません。同じ人に二通届くおそれがあります。",
+            advice="差し出す前にすべて抜き取ってから、「もとの通知」を選んで開始してください。差し出した後は、変更通知書で直します。",
+        )

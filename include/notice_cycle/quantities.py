@@ -42,7 +42,7 @@ def find_untold(
     history: CycleHistory, openings: Sequence[Entry], history_of: Callable[[str], CycleHistory]
 ) -> Counts | None:
     """What the contractor of a cycle is to be told now; `openings` are those of all cycles."""
-    if history.withdrawn or history.find(DeliveryRecord):
+    if history.withdrawn or history.recalled or history.find(DeliveryRecord):
         return None
     counts = _confirmed(history) or _planned(history, openings, history_of)
     told = [fact for fact in history.facts(QuantitiesTold) if counts and fact.stage == counts.stage]

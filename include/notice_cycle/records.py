@@ -31,6 +31,9 @@ from notice_cycle.values import (
 Route = Literal["lgwan", "manual", "dvd"]
 """How a package reaches the contractor: sent over LGWAN, uploaded by an officer, or carried on disc."""
 
+Originals = Literal["差出し前にすべて抜き取った", "損傷・紛失し、届かない"]
+"""Why nobody gets two letters when a dispatch is made again (再印字)."""
+
 SMALL_CYCLE = 10
 """Below this many persons an amount total would tell about a person."""
 
@@ -146,7 +149,10 @@ def _keyed(yen: int, key: bytes) -> str:
 
 
 class OpeningRecord(Record):
-    """開始: what dispatch this is, and the configuration it will run by from here on."""
+    """開始: what dispatch this is, and the configuration it will run by from here on.
+
+    `reprint_of`: the dispatch whose letters it replaces (再作成), and what became of the `originals`.
+    """
 
     label_ja = "開始"
     fiscal_year: int
@@ -157,6 +163,8 @@ class OpeningRecord(Record):
     run_id: str
     batch_no: str
     reason_code: str
+    reprint_of: CycleId | None = None
+    originals: Originals | None = None
     synthetic: bool
     configuration: dict[str, Any]
     configuration_sha256: Digest
@@ -651,6 +659,18 @@ class WithdrawalCleanup(Fact):
 
     label_ja = "取下げ後の廃棄"
     destruction: DestructionRecord
+
+
+class HandoverRecalled(Fact):
+    """引渡し後の取下げ: the dispatch is given up after it left; what left (name and SHA-256) is to be erased.
+
+    No record is superseded: what happened stays true. The cycle goes on to its erasure and nothing else.
+    """
+
+    label_ja = "引渡し後の取下げ"
+    left: dict[FileName, Digest]
+    reason_code: str
+    decided_by: Person
 
 
 class AnswerRefused(Fact):

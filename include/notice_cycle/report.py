@@ -72,7 +72,8 @@ def _stage(history: CycleHistory) -> str:
         if record.kind() == history.current[-1].kind
     )
     step = "" if record.label_ja == stage.label_ja else f"の「{record.label_ja}」"
-    return f"「{stage.label_ja}」{step}まで済み"
+    given_up = "引渡し後の取下げ。" if history.recalled else ""
+    return f"{given_up}「{stage.label_ja}」{step}まで済み"
 
 
 def _blocks(history: CycleHistory, configuration: Configuration) -> Iterator[Block]:
@@ -107,6 +108,8 @@ def _overview(
         ("異動バッチ番号", opening.batch_no),
         ("委託先", configuration.party.name_ja),
     ]
+    if opening.reprint_of:
+        rows.append(("もとの発送回・もとの通知", f"{opening.reprint_of}（{opening.originals}）"))
     if extraction:
         rows.append(("基準日時", tokyo(extraction.as_of)))
     if settings := history.find(YearSettingsRecord):

@@ -1,5 +1,7 @@
 """The ten stages of a cycle, and the chain of records they write: each record follows the one before it."""
 
+from collections.abc import Collection
+
 from notice_cycle import records as r
 from notice_cycle.values import Frozen
 
@@ -50,3 +52,18 @@ def predecessor_of(record: type[r.Record]) -> type[r.Record] | None:
 def stage_of(stage_id: str) -> Stage:
     """A stage by its id. Raises StopIteration."""
     return next(stage for stage in STAGES if stage.id == stage_id)
+
+
+def is_passed_over(record: type[r.Record], *, recalled: bool) -> bool:
+    """Whether a dispatch that was given up after it left no longer asks for a record: it asks from the erasure on."""
+    return recalled and CYCLE_RECORDS.index(record) < CYCLE_RECORDS.index(r.ErasureRecord)
+
+
+def followed_by(
+    record: type[r.Record], standing: Collection[str], *, recalled: bool
+) -> type[r.Record] | None:
+    """The record that `record` follows: its predecessor, or in a dispatch given up the last one that stands (by kind)."""
+    if not recalled or record is not r.ErasureRecord:
+        return predecessor_of(record)
+    before = CYCLE_RECORDS[: CYCLE_RECORDS.index(record)]
+    return next((one for one in reversed(before) if one.kind() in standing), None)

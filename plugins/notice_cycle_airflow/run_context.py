@@ -63,12 +63,13 @@ from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
-from notice_cycle.stage import predecessor_of, stage_of
+from notice_cycle.stage import followed_by, is_passed_over, stage_of
 from notice_cycle.values import Occasion, Person
 from notice_cycle.vault import CycleVault
 from notice_cycle_airflow.notifiers.ward_mail import tell
 
 LEDGER_CONNECTION = "ledger"
+RECALLED_JA = "引渡し後に取り下げられた発送回です。消去の確認まで、することはありません。"
 _log = logging.getLogger(__name__)
 
 
@@ -120,7 +121,10 @@ class RunningCycle:
             if standing := history.entry_of(record):
                 _log.info("すでに記録されています（第%d号）。何もしません。", standing.seq)
                 return standing.digest
-            if before := predecessor_of(record):
+            if is_passed_over(record, recalled=history.recalled):
+                _log.info(RECALLED_JA)
+                return RECALLED_JA
+            if before := self._followed_by(record, history):
                 history.latest(before)  # a decision may have fallen while this task waited for its turn
             return self.enter(make(history))
 
@@ -143,9 +147,15 @@ class RunningCycle:
 
     def enter(self, record: Record, by: Person | None = None) -> str:
         """Enters a record behind its predecessor. Gives its digest."""
-        entry = self.ledger.enter(self.id, record, by or self.actor, after=predecessor_of(type(record)))
+        after = self._followed_by(type(record), self.history())
+        entry = self.ledger.enter(self.id, record, by or self.actor, after=after)
         _log.info("証跡台帳 第%d号「%s」を記録しました。", entry.seq, record.label_ja)
         return entry.digest
+
+    @staticmethod
+    def _followed_by(record: type[Record], history: CycleHistory) -> type[Record] | None:
+        standing = {entry.kind for entry in history.current}
+        return followed_by(record, standing, recalled=history.recalled)
 
     def note(self, fact: Fact, by: Person | None = None) -> None:
         """Enters a fact beside the chain."""
@@ -161,6 +171,8 @@ class RunningCycle:
         `route`: the one about to be taken; otherwise the cycle's.
         """
         today, history, config = clock.today(), self.history(), self.settings.config_folder
+        if history.recalled and stage != "closing":
+            return  # nothing is printed or delivered: what left is asked back, whatever is missing
         register, host = read_register(self.ledger, config, today), self.settings.host_name
         facts = facts_of(
             self.id,
@@ -396,6 +408,8 @@ def opening_request() -> OpeningRequest:
         occasion=Occasion(params["occasion"]),
         reason_code=str(params["reason_code"]),
         batch_no=str(params["batch_no"]),
+        reprint_of=str(params.get("reprint_of") or ""),
+        originals=str(params.get("originals") or ""),
     )
 
 

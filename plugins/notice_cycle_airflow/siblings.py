@@ -38,5 +38,5 @@ def _siblings(cycle: RunningCycle) -> Iterator[tuple[CycleHistory, Configuration
             continue
         configuration = Configuration.model_validate(other.configuration)
         history = cycle.ledger.history(str(entry.cycle))
-        if configuration.notice.decision_group == group and not history.withdrawn:
+        if configuration.notice.decision_group == group and not (history.withdrawn or history.recalled):
             yield history, configuration

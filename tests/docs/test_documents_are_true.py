@@ -22,6 +22,7 @@ from contractor_kit import command_line
 from contractor_kit.tables import METHODS, PURPOSES
 from notice_cycle import clock, settings
 from notice_cycle.accounts import AccountClosed
+from notice_cycle.copies import CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed
 from notice_cycle.deadlines import AlertSent
 from notice_cycle.decisions import REASONS_JA as DECISION_REASONS_JA
 from notice_cycle.decisions import REDO_FROM
@@ -44,9 +45,9 @@ from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
-assert {AccountClosed, AlertSent, GatesJudged} <= set(
-    Fact.__subclasses__()
-)  # facts that live with what enters them
+# Facts that live with what enters them.
+assert {AccountClosed, AlertSent, GatesJudged} <= set(Fact.__subclasses__())
+assert {CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed} <= set(Fact.__subclasses__())
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

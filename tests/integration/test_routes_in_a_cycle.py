@@ -6,13 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.builders import CYCLE, TANTO, TASK, a_cycle, a_key_file
+from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file
 from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
 
 from notice_cycle import clock
 from notice_cycle import records as r
+from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
+from notice_cycle.closing import close
+from notice_cycle.decisions import recall
 from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.errors import Altered, Refused
+from notice_cycle.exchange.messages import Receipt
 from notice_cycle.handover import media
 from notice_cycle.handover.disc import DiscHandover
 from notice_cycle.handover.media import describe_image
@@ -21,7 +25,9 @@ from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import run_context
 from notice_cycle_airflow.discs import burn_discs, make_discs
+from notice_cycle_airflow.operators import evidence_form
 from notice_cycle_airflow.run_context import RunningCycle
+from notice_cycle_airflow.sensors import contractor_reply
 
 needs_xorriso = pytest.mark.skipif(
     shutil.which("xorriso") is None, reason="xorriso is not installed; run tools/debian-packages"
@@ -208,3 +214,48 @@ def test_gates_are_kept_and_told_once_for_each_stage(
     ((kind, facts),) = told
     assert (kind, facts["cycle"], facts["stage_ja"]) == ("gate_closed", CYCLE, "消去")
     assert "印刷ログ" in facts["gate"]
+
+
+def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_record(
+    cycle: RunningCycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = a_cycle()
+    cycle.enter(known[r.HandoverRecord])
+    cycle.note(recall(cycle.history(), "data_error", TANTO), by=TANTO)
+
+    def never(_history: object) -> r.Record:
+        raise AssertionError("nothing is made any more")
+
+    monkeypatch.setattr(contractor_reply, "current_cycle", lambda: cycle)
+    monkeypatch.setattr(evidence_form, "current_cycle", lambda: cycle)
+    for record in (r.ReceiptRecord, r.PassphraseNoticeRecord, r.StagingWipeRecord, r.DeliveryRecord):
+        assert cycle.once(record, never) == run_context.RECALLED_JA
+    sensor = contractor_reply.ContractorReplySensor(task_id="wait", kinds=[Receipt], settles=r.ReceiptRecord)
+    assert sensor.poke({})
+    form = evidence_form.EvidenceForm(task_id="form", form=PassphraseHandover)
+    assert form.execute({}) == run_context.RECALLED_JA
+    assert form.execute_complete({}, {}) == run_context.RECALLED_JA
+    cycle.judge_gates("delivery")
+    cycle.judge_gates("erasure")
+    assert cycle.history().facts(GatesJudged) == []
+    for record, kept in (
+        (r.ErasureRecord, _of_the_host(known)),
+        (r.ErasureConfirmationRecord, known[r.ErasureConfirmationRecord]),
+    ):
+        digest = cycle.once(record, lambda _, kept=kept: kept)
+        assert cycle.once(record, never) == digest
+    kinds = [entry.kind for entry in cycle.history().current]
+    assert kinds[-3:] == ["handover", "erasure", "erasure_confirmation"]
+    cycle.judge_gates("closing")
+    cycle.once(r.DestructionRecord, lambda _: known[r.DestructionRecord])
+    cycle.once(r.ClosingRecord, lambda history: close(history, cycle.ledger.verify(), at=clock.now()))
+    assert cycle.history().current[-1].kind == "closing"
+
+
+def _of_the_host(known: ACycle) -> r.ErasureRecord:
+    """The proof of a firm that never opened the package: it lay on its host, and people of its roster erased it."""
+    erasure = known[r.ErasureRecord]
+    (proof,) = erasure.parties
+    copy = proof.copies[0].model_copy(update={"operator": "見本 一郎", "witness": "見本 二葉"})
+    told = {"copies": (copy,), "responsible_person": "見本 二葉"}
+    return erasure.model_copy(update={"copies_erased": 1, "parties": (proof.model_copy(update=told),)})

@@ -278,7 +278,9 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     cycle = replace(cycle, records=tuple(by_kind.get(type(one), one) for one in cycle.records))
     kept = judge_reply(paper, cycle.history(), party=CONTRACTOR, message_sha256=paper_digest)
     proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
-    erasure = verify_erasure(cycle.noting(kept).history(), [proof])
+    erasure = verify_erasure(
+        cycle.noting(kept).history(), [proof], left={"package": package.handover.files[0].sha256}
+    )
     whole = replace(cycle, records=(*cycle.records, erasure)).noting(kept)
     held = [copy for copy in copies_of(whole.history()) if copy.party == CONTRACTOR and copy.holds_data]
     assert [copy for copy in held if copy.is_open or not copy.declared] == []

@@ -540,7 +540,7 @@ def whole_facts(cycle: Any = WHOLE, register: Register | None = None, **further:
         register=register or a_register(subcontractor=False),
         further={
             "sending_host": "lgwan-terminal-1", "storage_host": "airflow-worker-1", "open_erasures": (),
-            **further,
+            "copies": (), "inbound_unprotected": 0, **further,  # what the contractor's answers tell
         },
     )  # fmt: skip
 
@@ -564,6 +564,19 @@ def test_before_its_record_stands_a_gate_of_the_records_is_closed(stage: str, ga
     only_opened = a_cycle().up_to(OpeningRecord)
     gates = gates_before(stage, whole_facts(only_opened), a_register(subcontractor=False), today=DAY)
     assert gate in {one.id for one in closed(gates)}
+
+
+def test_a_rehearsal_is_told_by_the_opening_and_may_precede_the_contract() -> None:
+    nothing_yet = a_register(subcontractor=False, without=["contract", "certificate", "proof", "acceptance"])
+    rehearsed = whole_facts(WHOLE.with_(opening={"reason_code": "rehearsal"}), nothing_yet)
+    assert rehearsed.rehearsal
+    require_open(gates_before("handover", rehearsed, nothing_yet, today=DAY))
+    for other in (
+        whole_facts(WHOLE, nothing_yet),
+        whole_facts(WHOLE.with_(opening={"reason_code": "rehearsal", "synthetic": False}), nothing_yet),
+    ):
+        with pytest.raises(Refused, match="契約外です"):
+            require_open(gates_before("handover", other, nothing_yet, today=DAY))
 
 
 def test_who_delivered_and_who_took_is_asked_of_the_roster() -> None:

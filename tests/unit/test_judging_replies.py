@@ -33,6 +33,7 @@ from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import messages as m
+from notice_cycle.handover.route import packages_that_left
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import (
     CYCLE_KEY,
@@ -237,7 +238,9 @@ class TestErasure:
         **certificate: Any,
     ) -> r.ErasureRecord:
         own = a_proof(self.BEFORE, report, **certificate)
-        return verify_erasure(self.BEFORE.noting(*beside).history(), [own, *further], beyond=list(beyond))
+        history = self.BEFORE.noting(*beside).history()
+        left = packages_that_left(history, list(beyond))
+        return verify_erasure(history, [own, *further], left=left, beyond=list(beyond))
 
     def refusal(self, report: m.ErasureReport, *further: Proof, **known: Any) -> str:
         with pytest.raises(Refused) as caught:

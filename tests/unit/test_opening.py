@@ -183,3 +183,70 @@ def test_another_route_of_the_catalogue_stays(route: str) -> None:
     notice = the_configuration().notice.model_copy(update={"route": route})
     known = the_configuration().model_copy(update={"notice": notice})
     assert by_default_route(known, a_register(without=("computer",)), DAY) == known
+
+
+# ---- rehearsals and reprints
+
+
+def supplementary(reason: str, **changes: Any) -> OpeningRequest:
+    return a_request(occasion=Occasion.SUPPLEMENTARY, reason_code=reason, **changes)
+
+
+def handed_over(cycle: str = CYCLE) -> Openings:
+    openings = Openings(cycle)
+    openings.histories[cycle] = a_cycle(cycle=cycle).up_to(r.HandoverRecord).history()
+    return openings
+
+
+PULLED = "差出し前にすべて抜き取った"
+
+
+def test_a_rehearsal_is_a_supplementary_run_of_invented_data() -> None:
+    cycle, opening = Openings().opened(supplementary("rehearsal"))
+    assert (cycle, opening.reason_code, opening.synthetic) == (SUPPLEMENTARY + "01", "rehearsal", True)
+    with pytest.raises(Refused, match="当初の発送回としては"):
+        Openings().opened(a_request(reason_code="rehearsal"))
+    with pytest.raises(Refused, match="架空データの台帳"):
+        Openings().opened(supplementary("rehearsal"), synthetic=False, fictitious=False)
+
+
+def test_a_reprint_names_its_parent_and_what_became_of_the_letters() -> None:
+    _, opening = handed_over().opened(supplementary("reprint", reprint_of=CYCLE, originals=PULLED))
+    assert (opening.reprint_of, opening.originals) == (CYCLE, PULLED)
+    _, other = handed_over().opened(supplementary("moved_in"))
+    assert (other.reprint_of, other.originals) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (supplementary("reprint"), "もとの発送回の番号が要ります"),
+        (
+            supplementary("reprint", reprint_of=SUPPLEMENTARY + "09", originals=PULLED),
+            "もとの発送回の番号が要ります",
+        ),
+        (supplementary("reprint", reprint_of=CYCLE), "二通届くおそれ"),
+        (supplementary("reprint", reprint_of=CYCLE, originals="差し出した"), "二通届くおそれ"),
+        (supplementary("moved_in", reprint_of=CYCLE), "「再作成」のときだけ"),
+        (supplementary("moved_in", originals=PULLED), "「再作成」のときだけ"),
+    ],
+)
+def test_a_reprint_that_might_bring_two_letters_is_refused(request_: OpeningRequest, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        handed_over().opened(request_)
+
+
+def test_what_was_not_handed_over_is_redone_not_reprinted() -> None:
+    with pytest.raises(Refused, match="まだ引き渡されていません") as caught:
+        Openings(CYCLE).opened(supplementary("reprint", reprint_of=CYCLE, originals=PULLED))
+    assert "やり直し" in caught.value.advice
+
+
+def test_a_parent_of_another_notice_is_no_parent() -> None:
+    other, openings = "2026-reminder-supplementary-01", handed_over()
+    history = openings.histories[CYCLE]
+    opening = history.entries[0]
+    of_another = opening.model_copy(update={"cycle": other, "data": {**opening.data, "notice": "reminder"}})
+    openings.histories[other] = CycleHistory([of_another, *history.entries[1:]])
+    with pytest.raises(Refused, match="もとの発送回の番号が要ります"):
+        openings.opened(supplementary("reprint", reprint_of=other, originals=PULLED))

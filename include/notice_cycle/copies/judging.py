@@ -4,7 +4,7 @@ Refuses what cannot be: another package, a party that the cycle does not know, a
 handed on unencrypted, a destruction before anything was printed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed, ToldBy
@@ -42,7 +42,7 @@ def judge_reply(
                 declared_by=message.declared_by,
             )
         case TransferRecord():
-            return _transfer(message, history, told, {_contractor(history), *subcontractors})
+            return _transfer(message, history, told, _parties(history, subcontractors))
         case DestructionCertificate():
             if any(paper.destroyed_at > message.certified_at for paper in message.papers):
                 raise Refused("廃棄証明書の証明の日時が、廃棄より前です。", advice=_ASK)
@@ -69,10 +69,9 @@ def keeps(history: CycleHistory) -> set[str]:
 
 
 def _transfer(
-    message: TransferRecord, history: CycleHistory, told: dict[str, str], parties: set[str]
+    message: TransferRecord, history: CycleHistory, told: dict[str, str], parties: Mapping[str, str]
 ) -> CopyTransferred:
-    to = message.taken_by_party
-    if to not in parties:
+    if (to := parties.get(message.taken_by_party)) is None:
         raise Refused(
             "移送記録の相手が、この発送回の委託先でも、承諾した再委託先でもありません。",
             advice="承諾していない者に渡っていれば、違反として受け付けてください。書き誤りなら、登録番号で出し直してもらいます。",
@@ -120,5 +119,12 @@ def _refuse_before_handover(history: CycleHistory, at: object) -> None:
         raise Refused("届出の日時が、データの引渡しより前です。", advice=_ASK)
 
 
-def _contractor(history: CycleHistory) -> str:
-    return Configuration.model_validate(history.opening.configuration).party.id
+def _parties(history: CycleHistory, subcontractors: Iterable[str]) -> dict[str, str]:
+    """The party's id by what a transfer record may call it: its id or its name."""
+    configuration, consented = (
+        Configuration.model_validate(history.opening.configuration),
+        set(subcontractors),
+    )
+    known = {configuration.party.id: configuration.party.name_ja}
+    known |= {sub.id: sub.name_ja for sub in configuration.subcontractors if sub.id in consented}
+    return {party: party for party in known} | {name: party for party, name in known.items()}

@@ -35,6 +35,8 @@ def told_facts(history: CycleHistory, *, beyond: Sequence[PackageBeyond] = ()) -
         "confirmations": tuple(_confirmations(history, contractor)),
         # Excess without a reason never becomes a record: verify_delivery refuses the log.
         "print_excess_unexplained": 0 if delivery else None,
+        # Where was printed from, the data were: a PC that is on no list is a place that nobody designated.
+        "print_computers": delivery.computers if delivery else (),
         "delivered_by": delivering_party(history, contractor) if delivery else None,
         # The door takes messages without personal data, and enclosures only when encrypted.
         "inbound_unprotected": 0,
@@ -102,6 +104,10 @@ def had_files(history: CycleHistory) -> list[str]:
     ]
 
 
+def _returns(history: CycleHistory) -> list[MediaReturn | PassphraseReturn]:
+    return [*history.facts(MediaReturn), *history.facts(PassphraseReturn)]
+
+
 def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
     def person(name: str, at: datetime, on_ja: str, party: str = contractor) -> NamedPerson:
         return NamedPerson(name=name, party=party, day=at.astimezone(TOKYO).date(), on_ja=on_ja)
@@ -118,7 +124,7 @@ def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
         yield person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
         if confirmed := history.find(DeliveryConfirmationRecord):
             yield person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
-    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+    for back in _returns(history):
         yield person(back.giver, back.returned_at, back.label_ja)
     for moved in history.facts(CopyTransferred):
         yield person(moved.giver, moved.handed_at, "移送記録", moved.party)
@@ -143,5 +149,5 @@ def _confirmations(history: CycleHistory, contractor: str) -> Iterator[Confirmed
         yield Confirmed(what_ja="パスワード引渡確認書", party=contractor, checked_by=password.taker)
     if delivered := history.find(DeliveryConfirmationRecord):
         yield Confirmed(what_ja="納品確認書", party=contractor, checked_by=delivered.deliverer)
-    for back in (*history.facts(MediaReturn), *history.facts(PassphraseReturn)):
+    for back in _returns(history):
         yield Confirmed(what_ja=back.label_ja, party=contractor, checked_by=back.giver)

@@ -5,7 +5,7 @@ at once. Who was on that day's roster is judged by the gates before the closing:
 better report can mend it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from notice_cycle.catalogue import Configuration
@@ -15,7 +15,6 @@ from notice_cycle.erasure.methods import METHODS_JA
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import ErasedCopy, ErasureCertificate, ErasureReport
-from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     CompositionRecord,
@@ -26,6 +25,7 @@ from notice_cycle.records import (
     PackageBeyond,
     PartyErasure,
 )
+from notice_cycle.values import Digest
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
 
@@ -84,17 +84,21 @@ def verify_erasure(
     history: CycleHistory,
     proofs: Sequence[Proof],
     *,
+    left: Mapping[str, Digest],
     beyond: Sequence[PackageBeyond] = (),
     name_of: Callable[[str], str] = str,
 ) -> ErasureRecord:
-    """The record over every party's proof, the contractor's first. Raises Refused with everything that is wrong."""
+    """The record over every party's proof, the contractor's first. Raises Refused with everything that is wrong.
+
+    `left`: every package that ever left the ward, by name and digest.
+    """
     contractor = _configuration(history).party.id
     by_party = {proof.party: proof for proof in proofs}
     require_all(history, list(by_party), name_of)
     wrong: list[str] = []
     for proof in proofs:
         whose = "" if proof.party == contractor else f"{name_of(proof.party)}の"
-        wrong += [f"{whose}{sentence}" for sentence in _wrong_with(proof, history, beyond, contractor)]
+        wrong += [f"{whose}{sentence}" for sentence in _wrong_with(proof, history, left, beyond)]
     if wrong:
         raise Refused(_told(wrong), advice=_ASK)
     own = by_party[contractor]
@@ -118,13 +122,13 @@ def _told(wrong: Sequence[str]) -> str:
 
 
 def _wrong_with(
-    proof: Proof, history: CycleHistory, beyond: Sequence[PackageBeyond], contractor: str
+    proof: Proof, history: CycleHistory, left: Mapping[str, Digest], beyond: Sequence[PackageBeyond]
 ) -> Iterator[str]:
-    report, certificate = proof.report, proof.certificate
+    report, certificate, contractor = proof.report, proof.certificate, _configuration(history).party.id
     manifest = history.latest(EncryptionRecord).manifest_sha256
     if {report.manifest_sha256, certificate.manifest_sha256} != {manifest}:
         yield "消去報告書または消去証明書が、別のパッケージについてのものです。"
-    yield from _missing(proof, history, beyond, contractor)
+    yield from _missing(proof, history, left, beyond)
     planned = history.latest(CompositionRecord).quantities.notices
     if report.notices != planned if proof.party == contractor else not 0 < report.notices <= planned:
         yield f"消去報告書の件数が一致しません（引渡し {planned:,}件、消去 {report.notices:,}件）。"
@@ -141,13 +145,13 @@ def _wrong_with(
 
 
 def _missing(
-    proof: Proof, history: CycleHistory, beyond: Sequence[PackageBeyond], contractor: str
+    proof: Proof, history: CycleHistory, left: Mapping[str, Digest], beyond: Sequence[PackageBeyond]
 ) -> Iterator[str]:
     """What the party held and does not report. Discs and paper are counted back or destroyed, not reported here."""
+    contractor = _configuration(history).party.id
     reported = {copy.file_sha256 for copy in proof.report.copies}
     if proof.party == contractor:
         opened = {one.print_file_sha256: "開いた印字データ" for one in history.ever(ContentReceiptRecord)}
-        left = packages_that_left(history, list(beyond))
         held = opened | {digest: f"暗号化された印字データ {name}" for name, digest in left.items()}
         if unreported := [name for digest, name in held.items() if digest not in reported]:
             yield f"消去報告書に、{'と'.join(unreported)}の消去がありません。"
@@ -163,7 +167,8 @@ def _missing(
 
 def _wrong_copies(copies: Sequence[ErasedCopy], history: CycleHistory) -> Iterator[str]:
     methods = _configuration(history).erasure
-    delivered_at = history.latest(DeliveryConfirmationRecord).delivered_at
+    # Of a dispatch given up after it left nothing is delivered: everything may go at once.
+    delivered_at = None if history.recalled else history.latest(DeliveryConfirmationRecord).delivered_at
     # A replaced package may go at any time; what was printed from stays until the goods are delivered.
     printed_from = {
         history.latest(CompositionRecord).print_file.sha256,
@@ -186,7 +191,9 @@ def _wrong_copies(copies: Sequence[ErasedCopy], history: CycleHistory) -> Iterat
             yield f"{number}件目の{'・'.join(blank)}が空白です。"
         if "".join(copy.operator.split()) == "".join(copy.witness.split()):
             yield f"{number}件目の立会人が、消去した者と同じです。"
-    if any(copy.erased_at < delivered_at and copy.file_sha256 in printed_from for copy in copies):
+    if delivered_at and any(
+        copy.erased_at < delivered_at and copy.file_sha256 in printed_from for copy in copies
+    ):
         yield "納品より前に消去されたことになっています。"
 
 

@@ -267,6 +267,7 @@ def _copies_in_place(s: Situation, _party: str) -> Closed | None:
             for copy in s.facts.copies
             if copy.place and (copy.party, copy.place) not in places | computers | hosts
         }
+        | set(s.facts.print_computers).difference(name for _, name in computers)
     )
     if not outside:
         return None

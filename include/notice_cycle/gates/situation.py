@@ -16,6 +16,7 @@ from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.opening import REHEARSAL
 from notice_cycle.records import (
     CompositionRecord,
     CopyWithdrawn,
@@ -114,6 +115,7 @@ class CycleFacts(Frozen):
     media_given_by: str = ""
     password_given_by: str = ""
     print_excess_unexplained: int | None = None
+    print_computers: tuple[str, ...] = ()
     delivered_by: str | None = None
     media_out: int = 0
     media_back: int = 0
@@ -163,6 +165,7 @@ def facts_of(
         "route": route,
         "planned_route": configuration.notice.route,
         "synthetic": opening.synthetic,
+        "rehearsal": opening.reason_code == REHEARSAL,
         "standing": frozenset(entry.kind for entry in history.current),
         "items": configuration.notice.items,
         "columns": extraction.columns if extraction else (),

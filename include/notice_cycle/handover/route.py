@@ -52,6 +52,10 @@ def switch(
         raise Refused("理由コードが登録されたものではありません。", advice="一覧から選んでください。")
     if route == route_of(history, configuration):
         raise Refused(f"経路はすでに「{ROUTES_JA[route]}」です。", advice="することはありません。")
+    if history.recalled:
+        raise Refused(
+            "引渡し後に取り下げられた発送回の経路は変更できません。", advice="消去の確認まで進めてください。"
+        )
     if history.find(ContentReceiptRecord):
         raise Refused(
             "委託先がすでにデータを開いているため、経路は変更できません。",

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.entry import Entry
-from notice_cycle.records import Decision, Fact, OpeningRecord, Record, record_kinds
+from notice_cycle.records import Decision, Fact, HandoverRecalled, OpeningRecord, Record, record_kinds
 
 R = TypeVar("R", bound=Record)
 F = TypeVar("F", bound=Fact)
@@ -76,3 +76,8 @@ class CycleHistory:
     def withdrawn(self) -> bool:
         """Whether the cycle as a whole was withdrawn (取下げ)."""
         return bool(self.records) and not self.current
+
+    @property
+    def recalled(self) -> bool:
+        """Whether the dispatch was given up after it left: only its erasure is still to be proved."""
+        return any(entry.kind == HandoverRecalled.kind() for entry in self.entries)

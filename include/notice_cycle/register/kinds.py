@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from notice_cycle.values import Digest, Frozen, NoticeId
+from notice_cycle.values import CycleId, Digest, Frozen, NoticeId
 
 Tier = Literal["甲", "乙", "丙"]
 Method = Literal["lgwan", "dvd", "manual"]
@@ -425,6 +425,22 @@ class DeputyEntry(Content):
     )
     instead_of: Text = Field(title="本人のログイン名")
     section: Text = Field(title="所属")
+
+
+class ExerciseEntry(Content):
+    """An exercise that was held: the disc when LGWAN is down, a restored backup, an accident."""
+
+    kind, label_ja = "exercise", "訓練の実施"
+    exercise: Literal[
+        "LGWAN 停止時の媒体での引渡し", "バックアップからの復旧", "事故の受付と速報", "その他"
+    ] = Field(title="訓練の種類")
+    held_on: date = Field(title="実施日")
+    cycle: CycleId | None = Field(
+        None,
+        title="使った発送回",
+        description="リハーサルの発送回の番号。実データの発送回は訓練に使いません。",
+    )
+    findings: int = Field(title="改善することの件数", ge=0)
 
 
 KINDS: dict[str, type[Content]] = {content.kind: content for content in Content.__subclasses__()}

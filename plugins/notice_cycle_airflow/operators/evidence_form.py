@@ -16,11 +16,13 @@ from notice_cycle.accounts import person_of
 from notice_cycle.confirmations import Staff, opened, settled
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import AnswerRefused, Decision, Fact, Record
 from notice_cycle.register import read_exceptions, read_register
+from notice_cycle.stage import is_passed_over
 from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
-from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
+from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, current_cycle, telling
 
 _MAIL_ROLES = {"担当": "section", "承認者": "approver", "情報システム運用": "operator"}
 
@@ -48,6 +50,8 @@ class EvidenceForm(HITLOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
+            if self._is_passed_over(history):
+                return RECALLED_JA
             if not self.form.applies(history):
                 raise AirflowSkipException("この発送回では使わない書式です。")
             if standing := self.form.standing(history):
@@ -82,6 +86,8 @@ class EvidenceForm(HITLOperator):
             if "error" in event:
                 self.process_trigger_event_error(event)
             cycle = current_cycle()
+            if self._is_passed_over(cycle.history()):
+                return RECALLED_JA  # it was given up while the form waited
             answer = _answer(event)
             try:
                 outcome = self._judged(answer, cycle)
@@ -115,6 +121,10 @@ class EvidenceForm(HITLOperator):
             cycle.note(fact, by=answer.by)
             facts = {"cycle": cycle.id, "message": self.form.title_ja, "reason": str(wrong)}
             WardMail("discrepancy", "section", facts)(context)
+
+    def _is_passed_over(self, history: CycleHistory) -> bool:
+        record = self.form.record
+        return record is not None and is_passed_over(record, recalled=history.recalled)
 
     def _judged(self, answer: Answer, cycle: RunningCycle) -> Record | Decision | tuple[Fact, ...]:
         if answer.option not in self.form.options:

@@ -21,6 +21,7 @@ from notice_cycle.replies import (
     rejected,
 )
 from notice_cycle.settings import Settings
+from notice_cycle.stage import is_passed_over
 from notice_cycle_airflow.replies import Found, Reception, reply_folder
 from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
 
@@ -47,7 +48,7 @@ class ContractorReplySensor(BaseSensorOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
-            if history.entry_of(self.settles):
+            if history.entry_of(self.settles) or is_passed_over(self.settles, recalled=history.recalled):
                 return True
             try:
                 return asyncio.run(self._look(cycle, context))

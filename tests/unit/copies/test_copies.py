@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.builders import CONTRACTOR, CYCLE, OPENED_AT, ACycle, a_cycle, a_digest, a_file
+from tests.unit.copies.good import GOOD
 from tests.unit.copies.told import (
     SUBCONTRACTOR,
     a_declaration,
@@ -231,30 +232,6 @@ def gates(cycle: ACycle, *facts: r.Fact, **register: Any) -> dict[str, str]:
     return {gate.id: gate.reason_ja for gate in closed(judged)}
 
 
-ON_THE_ROSTER = {
-    "receipt": {"received_by": "見本 一郎"},
-    "passphrase_handover": {"taker": "印刷 太郎"},
-    "delivery": {"delivered_by": "印刷 次郎"},
-    "delivery_confirmation": {"deliverer": "印刷 次郎"},
-}
-
-
-def by_people_on_the_roster(cycle: ACycle) -> ACycle:
-    """The same cycle with persons and machines that the sample register knows."""
-    proof = cycle[r.ErasureRecord].parties[0]
-    changes = {"operator": "見本 一郎", "witness": "見本 二葉"}
-    places = ("sftp.print.example", "PRINT-PC-1", "PRINT-PC-1")
-    known = tuple(
-        copy.model_copy(update=changes | {"place": place})
-        for copy, place in zip(proof.copies, places, strict=True)
-    )
-    good = proof.model_copy(update={"copies": known, "responsible_person": "見本 二葉"})
-    return cycle.with_(**ON_THE_ROSTER, erasure={"parties": (good,)})
-
-
-GOOD = by_people_on_the_roster(WHOLE)
-
-
 def test_a_cycle_whose_copies_are_all_accounted_for_may_close() -> None:
     assert gates(GOOD, subcontractor=False) == {}
     assert gates(GOOD) == {}, "a subcontractor that was given nothing has nothing to prove"
@@ -274,6 +251,13 @@ def test_all_that_is_missing_is_told_at_once() -> None:
 def test_who_was_not_on_the_roster_that_day_closes_the_gate() -> None:
     stranger = GOOD.with_(receipt={"received_by": "見知らぬ 者"})
     assert "受領通知（第1段階）" in gates(stranger, subcontractor=False)["handlers_on_roster"]
+
+
+def test_printing_from_a_pc_that_is_on_no_list_closes_the_gate() -> None:
+    elsewhere = GOOD.with_(delivery={"computers": ("PRINT-PC-1", "HOME-PC"), "delivered_by": "印刷 次郎"})
+    assert gates(elsewhere, subcontractor=False) == {
+        "copies_in_place": "指定していない場所に控えがあります（HOME-PC）。"
+    }
 
 
 def test_a_subcontractors_proof_and_both_confirmations_are_needed() -> None:
