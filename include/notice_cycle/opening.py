@@ -11,7 +11,6 @@ from typing import cast, get_args
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Conflict, Refused
-from notice_cycle.gates.eligibility import coupled_terminals
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
@@ -50,7 +49,7 @@ class OpeningRequest(Frozen):
 
 def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
     """LGWAN by itself only from a registered coupled terminal; without one the officer's own upload is the default."""
-    if configuration.notice.route != "lgwan" or coupled_terminals(register, day):
+    if configuration.notice.route != "lgwan" or register.coupled_terminals(day):
         return configuration
     notice = configuration.notice.model_copy(update={"route": "manual"})
     return configuration.model_copy(update={"notice": notice})

@@ -10,15 +10,13 @@ from notice_cycle.fiscal_year import FiscalYear
 from notice_cycle.gates.situation import Closed, Situation, rule
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.register.changing import bid_for
-from notice_cycle.register.folded import Held, Register
+from notice_cycle.register.folded import Held
 from notice_cycle.register.kinds import (
     AcceptanceEntry,
     AuditEntry,
-    ComputerEntry,
     ContractEntry,
     EmergencyContactEntry,
     EndpointEntry,
-    FirmEntry,
     IncidentHoldEntry,
     LegalBasisEntry,
     MeasureChangeEntry,
@@ -410,22 +408,12 @@ def _endpoint_allowed(s: Situation, party: str) -> Closed | None:
 
 @rule("coupled_terminal", "結合端末", STAGE, "R1 R20", scope="contractor", never_excepted=True)
 def _coupled_terminal(s: Situation, party: str) -> Closed | None:
-    if s.facts.route != "lgwan" or s.facts.sending_host in coupled_terminals(s.register, s.today):
+    if s.facts.route != "lgwan" or s.facts.sending_host in s.register.coupled_terminals(s.today):
         return None
     return Closed(
         f"送信するホスト（{s.facts.sending_host or '不明'}）は、結合端末として登録されていません。",
         "自動の送信はできません。庁内端末からの手動の送信にするか、結合の承認の文書番号とともに登録してください。",
     )
-
-
-def coupled_terminals(register: Register, day: date) -> set[str]:
-    """The ward's own hosts that may push by themselves: coupled with LGWAN, with their governance reference."""
-    wards = {held.key for held in register.held(FirmEntry, day) if held.content.tier == "甲"}
-    return {
-        held.content.name
-        for held in register.held(ComputerEntry, day)
-        if held.content.purpose == "結合端末" and held.content.party in wards
-    }
 
 
 @rule("page_credentials", "専用ページの通知", STAGE, "R53", scope="contractor")
