@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from notice_cycle import accounts, copies  # noqa: F401 - their facts are evidence, too
+from notice_cycle import accounts, copies, incidents  # noqa: F401 - their facts are evidence, too
 from notice_cycle.catalogue import _mapping, _parsed
 from notice_cycle.errors import NotConfigured
 from notice_cycle.gates import JUDGED_STAGES, RULES
