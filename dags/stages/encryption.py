@@ -7,14 +7,17 @@ from airflow.sdk import task, task_group
 def encryption() -> None:
     @task(task_display_name="暗号化と送付目録の署名", pool="heavy")
     def encrypt() -> str:
-        """承認された印字データを暗号化して送信箱に置きます。パスワードは一時保管領域の中だけで作ります。"""
+        """委託先に確定数量を知らせ、承認された印字データを暗号化して送信箱に置きます。パスワードは一時保管領域の中だけで作ります。"""
         from notice_cycle import clock
         from notice_cycle.encryption.package import encrypt_package, next_number
         from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
+        from notice_cycle_airflow.notifiers.ward_mail import deliver
+        from notice_cycle_airflow.quantities import try_to_tell_quantities
         from notice_cycle_airflow.run_context import current_cycle, telling
 
         with telling():
             cycle = current_cycle()
+            try_to_tell_quantities(cycle.ledger, cycle.settings, cycle.id, cycle.actor, deliver)
 
             def encrypted(history):
                 cycle.judge_gates("encryption")

@@ -189,6 +189,7 @@ class Script:
         discs = {f"{label}.iso": digest for label, digest in rows.items() if label not in earlier}
         if not _copied(self.places.outbox / form.cycle, discs, self.desk / DISCS):
             return None
+        self._file_confirmations(form.cycle)
         for package, digest in earlier.items():
             (self.desk / f"withdrawn-{package}").write_text(digest, encoding="ascii")
         return (
@@ -206,6 +207,7 @@ class Script:
                 "kept_in_safe": SAFE,
                 "notice_kept_in": CABINET,
                 "lgwan_copy": "引き上げた" if earlier else "送っていない",
+                "signed_by": "印刷 次郎",
                 "filed_under": "架空介保第2号",
             },
         )
@@ -236,6 +238,10 @@ class Script:
         )
 
     def _hand_over_passphrase(self, form: WaitingForm) -> Answer | None:
+        earliest = re.search(r"渡せるのは \| (\d{4}-\d{2}-\d{2} \d{2}:\d{2}) から", form.body)
+        if earliest and tokyo(clock.now()) < earliest[1]:
+            return None  # media and passphrase are different occasions
+        self._file_confirmations(form.cycle)
         notices = list(self.tray.glob(f"{form.cycle}-PW*.pdf"))
         if not notices:
             return None
@@ -251,10 +257,18 @@ class Script:
                 "means": "手渡し",
                 "tracking_number": None,
                 "quantity": "1",
+                "signed_by": "印刷 太郎",
+                "filed_under": "架空介保第2号",
             },
         )
 
+    def _file_confirmations(self, cycle: str) -> None:
+        """The 確認書 that lies ready is taken along, signed by both and filed: it leaves the tray."""
+        for paper in self.tray.glob(f"{cycle}*確認書*.pdf"):
+            paper.unlink()
+
     def _confirm_delivery(self, form: WaitingForm) -> Answer:
+        self._file_confirmations(form.cycle)
         return (
             "tanto2",
             "納品を確認した",
@@ -263,6 +277,8 @@ class Script:
                 "handler": "石川 恵",
                 "deliverer": "印刷 次郎",
                 "quantity": self._approved_envelopes(form),
+                "signed_by": "印刷 次郎",
+                "filed_under": "架空介保第3号",
             },
         )
 

@@ -225,7 +225,8 @@ class EmbeddedWard:
         parties.write_text(
             parties.read_text(encoding="utf-8")
             .replace("host: sftp.print.example", "host: 127.0.0.1")
-            .replace("port: 22\n", f"port: {self.layout.sftp_port}\n"),
+            .replace("port: 22\n", f"port: {self.layout.sftp_port}\n")
+            .replace("dvd: 120", "dvd: 0"),  # nobody waits two hours for an invented disc
             encoding="utf-8",
         )
         register = config / "register.yaml"

@@ -97,6 +97,14 @@ class Variants(Frozen):
     values: dict[str, str] = Field(min_length=1)
 
 
+class ExpectedQuantities(Frozen):
+    """What a section expects of the annual run where no last year stands in the ledger."""
+
+    notices: int = Field(ge=1)
+    envelopes: int = Field(ge=1)
+    sheets: int = Field(ge=1)
+
+
 class Notice(Frozen):
     """One entry of the catalogue. `items` is the whitelist of what may be extracted, in order.
 
@@ -110,6 +118,7 @@ class Notice(Frozen):
     registered_work: str
     starts: YearlyStart | None = None
     trigger_ja: str = ""
+    expected: ExpectedQuantities | None = None
     source: SqlSource | FileDrop = Field(discriminator="kind")
     subject: Item = "insured_no"
     items: tuple[Item, ...]
@@ -182,6 +191,13 @@ class Suite(Frozen):
         return expectations
 
 
+class DigestFiles(Frozen):
+    """Where the contract forbids the ward to read back: the contractor's digest files, and how long we wait for one."""
+
+    named: str = Field(pattern=r"^\{name\}[A-Za-z0-9._-]+$")
+    wait_seconds: int = Field(default=600, ge=1, le=7200)
+
+
 class Party(Frozen):
     """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data.
 
@@ -198,6 +214,7 @@ class Party(Frozen):
     signer: str
     mail: str
     package: PackageTerms
+    digest_files: DigestFiles | None = None
     print_reasons: Literal["per_item", "literal"] = "per_item"
 
 
@@ -223,12 +240,21 @@ class MailAddresses(Frozen):
     operator: str
 
 
+class PasswordGap(Frozen):
+    """How many minutes after the data a passphrase may be handed over, by route: after the disc, else after the receipt."""
+
+    lgwan: int = Field(default=0, ge=0)
+    manual: int = Field(default=0, ge=0)
+    dvd: int = Field(default=120, ge=0)
+
+
 class Parties(Frozen):
     """parties.yaml. A party is parsed only for the notice that names it: a mistake in one hides no other."""
 
     ward: str
     insured_number_rule: Literal["none", "modulus10", "modulus11"] = "modulus10"
     mail: MailAddresses
+    password_gap_minutes: PasswordGap = PasswordGap()
     parties: dict[str, dict[str, Any]]
     subcontractors: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -272,6 +298,7 @@ class Configuration(Frozen):
     party: Party
     subcontractors: tuple[Subcontractor, ...] = ()
     mail: MailAddresses
+    password_gap_minutes: PasswordGap = PasswordGap()
     erasure: ErasureMethods = ErasureMethods()
 
     def heading_of(self, item: str) -> str:
@@ -343,6 +370,7 @@ def resolve(config: Path, notice_id: str, fiscal_year: int) -> Configuration:
             for name, written in known.subcontractors.items()
         ),
         mail=known.mail,
+        password_gap_minutes=known.password_gap_minutes,
         erasure=_parsed(config / "erasure.yaml", ErasureMethods, _mapping(config / "erasure.yaml")),
     )
 

@@ -28,7 +28,6 @@ REASONS_JA = {
     "data_error": "データの誤り",
     "layout_fault": "様式・印字の不備",
     "package_fault": "パッケージの破損・開けない",
-    "notice_lost": "パスワード通知書の紛失",
     "contractor_corrected": "委託先の訂正",
     "started_by_mistake": "誤って開始した",
     "drill": "訓練",

@@ -4,6 +4,7 @@
     ├── CannotLook      something outside does not answer now: try again, then tell the operator
     │   └── NotThereYet     what is awaited has not come: look again, as long as it takes
     ├── Refused         what was given is wrong: a person must put it right, then the stage runs again
+    │   ├── Differs         two sides do not say the same: kept open as a discrepancy until a right answer
     │   ├── Altered         bytes differ from what was signed, promised or recorded
     │   └── NotConfigured   catalogue, parties or settings name something wrong or nothing
     └── Conflict        two different truths for the same thing: stop and ask a person
@@ -36,6 +37,10 @@ class NotThereYet(CannotLook):
 
 class Refused(NoticeCycleError):
     """What was given is wrong and stays wrong until a person puts it right."""
+
+
+class Differs(Refused):
+    """What a person stated is not what the records or the register say."""
 
 
 class Altered(Refused):

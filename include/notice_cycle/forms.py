@@ -8,7 +8,7 @@ quantities, never about insured persons: the web UI's audit log keeps every answ
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from notice_cycle import clock
 from notice_cycle.errors import Refused
@@ -16,6 +16,9 @@ from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import Decision, Fact, Record
 from notice_cycle.values import Frozen, Person
+
+if TYPE_CHECKING:
+    from notice_cycle.confirmations import Staff
 
 
 class Field(Frozen):
@@ -99,6 +102,10 @@ class Form(ABC):
     def standing(self, history: CycleHistory) -> Entry | None:
         """The entry that shows that the form is answered; None while it is to be asked."""
         return history.entry_of(self.record) if self.record else None
+
+    def compare(self, record: Record, history: CycleHistory, staff: "Staff") -> None:
+        """Compares who a record names with the register. Raises Differs or Refused."""
+        return  # most forms name nobody
 
     def applies(self, history: CycleHistory) -> bool:
         """Whether this dispatch asks for the form at all."""

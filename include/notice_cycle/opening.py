@@ -6,6 +6,7 @@ ledger that was begun for invented data. A 再作成 names the dispatch it repla
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import cast, get_args
 
 from notice_cycle.catalogue import Configuration
@@ -13,6 +14,7 @@ from notice_cycle.errors import Conflict, Refused
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
+from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
 
 REASONS_JA = {
@@ -43,6 +45,14 @@ class OpeningRequest(Frozen):
     batch_no: str
     reprint_of: str = ""
     originals: str = ""
+
+
+def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
+    """LGWAN by itself only from a registered coupled terminal; without one the officer's own upload is the default."""
+    if configuration.notice.route != "lgwan" or register.coupled_terminals(day):
+        return configuration
+    notice = configuration.notice.model_copy(update={"route": "manual"})
+    return configuration.model_copy(update={"notice": notice})
 
 
 def open_cycle(

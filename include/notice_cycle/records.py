@@ -296,13 +296,14 @@ class RemoteFile(Frozen):
 
 
 class OverLgwan(Frozen):
-    """The line and the host a package was sent to, and what lay there afterwards."""
+    """The line and the host a package was sent to, what lay there afterwards, and how we know that it is the same."""
 
     host: str
     host_key_fingerprint: str
     transport: str
     remote_folder: str
     listing: tuple[RemoteFile, ...]
+    proved_by: Literal["読み戻し", "委託先のダイジェストファイル"] = "読み戻し"
 
 
 class ByUpload(Frozen):
@@ -343,6 +344,7 @@ class OnDisc(Frozen):
     quantity: int
     lgwan_copy: Literal["送っていない", "引き上げた", "未開封を書面で確認した"]
     filed_under: str
+    signed_by: str = ""
     entered_by: Person
     entered_at: datetime
 
@@ -404,6 +406,8 @@ class PassphraseHandoverRecord(Record):
     quantity: int
     entered_by: Person
     entered_at: datetime
+    signed_by: str = ""
+    filed_under: str = ""
 
 
 class ContentReceiptRecord(Record):
@@ -464,6 +468,8 @@ class DeliveryConfirmationRecord(Record):
     deliverer: str
     entered_by: Person
     entered_at: datetime
+    signed_by: str = ""
+    filed_under: str = ""
     delivering_party: Literal["乙", "丙"] = "乙"
 
 
@@ -561,6 +567,17 @@ class HandoverBegun(Fact):
     route: Route
     encrypted_file: StoredFile
     begun_at: datetime
+
+
+class HandoverCompleting(Fact):
+    """The last file of a package is whole and proved on the contractor's host and about to get its name.
+
+    From here on the contractor may take the package away: a later try that finds nothing does not send it again.
+    """
+
+    label_ja = "引渡しの仕上げ"
+    package: PackageId
+    completing_at: datetime
 
 
 class DiscsMade(Fact):
@@ -663,6 +680,61 @@ class AnswerRefused(Fact):
     form: str
     answered_by: Person
     reason_ja: str
+
+
+class ConfirmationPrinted(Fact):
+    """確認書: laid out to be signed, under a number of its own; never printed again with other content."""
+
+    label_ja = "確認書の印刷"
+    form: str
+    number: str
+    after: Digest
+    document_sha256: Digest
+    printed_at: datetime
+
+
+class DiscrepancyOpened(Fact):
+    """An answer differed from the records or the register; open until the form has a right answer."""
+
+    label_ja = "不一致"
+    discrepancy: int
+    form: str
+    reason_ja: str
+    answered_by: Person
+
+
+class DiscrepancyClosed(Fact):
+    """A later answer agreed."""
+
+    label_ja = "不一致の解消"
+    discrepancy: int
+    form: str
+    answered_by: Person
+
+
+class PassphraseNoticeVoided(Fact):
+    """無効化: a printed notice no longer counts; `disclosure_possible` asks for a new package besides."""
+
+    label_ja = "パスワード通知書の無効化"
+    notice_number: str
+    package: PackageId
+    reason_code: str
+    disclosure_possible: bool
+    decided_by: Person
+
+
+class QuantitiesTold(Fact):
+    """予定数量 or 確定数量 were mailed to the contractor: counts only; `source_ja` says where planned ones come from."""
+
+    label_ja = "数量の通知"
+    stage: Literal["予定数量", "確定数量"]
+    party: str
+    notices: int
+    envelopes: int
+    sheets: int
+    source_ja: str
+    message_id: str
+    told_at: datetime
 
 
 class ReplyReceived(Fact):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from notice_cycle.encryption.wrapping import KeyEncryptionKey
 from notice_cycle.errors import NotConfigured
+from notice_cycle.exchange.malware import Clamd
 from notice_cycle.ledger.checkpoints import Checkpoints
 from notice_cycle.ledger.heads import Heads
 from notice_cycle.vault import Vault
@@ -84,6 +85,11 @@ class Settings:
     def allowed_signers(self) -> Path:
         """The OpenSSH allowed_signers file: which contractor signs with which key."""
         return self._path("ALLOWED_SIGNERS_FILE")
+
+    @cached_property
+    def malware_scanner(self) -> Clamd | None:
+        """The clamd that looks at what comes in, by `host:port` or the path of its socket; None: nothing is scanned."""
+        return Clamd(address) if (address := self._environment.get(PREFIX + "CLAMD")) else None
 
     @cached_property
     def heads(self) -> Heads | None:

@@ -20,6 +20,7 @@ from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.enclosures import Container, container_of
+from notice_cycle.exchange.malware import MalwareFound
 from notice_cycle.exchange.messages import (
     MAX_MESSAGE_BYTES,
     Enclosure,
@@ -173,7 +174,7 @@ class Reception:
         for laid in find_laid(before, self.cycle.signers, self.cycle.configuration.party.id):
             if laid.kind not in kinds or signed != (f"{laid.file}.sig" in before):
                 continue
-            # Every byte from outside is read here or in `_enclosed`: the place for a malware scan.
+            # Every byte from outside is read here or in `_enclosed`, and scanned before anything else looks at it.
             content = await folder.read(laid.file, max_bytes=MAX_MESSAGE_BYTES)
             signature = b""
             if signed:
@@ -220,7 +221,7 @@ class Reception:
         try:
             admitted = self._admitted(found, paper)
         except Refused as wrong:
-            self._refuse(found, str(wrong), wrong.message)
+            self._refuse(found, wrong)
             return
         if standing == Standing.CONFLICT:
             self._stop(found, party, digest)
@@ -232,6 +233,8 @@ class Reception:
 
     def _admitted(self, found: Found, paper: PaperReply | None) -> door.Admitted[Message]:
         signer = found.laid.signer
+        if scanner := self.cycle.settings.malware_scanner:
+            scanner.refuse_malware(found.content + found.signature, found.laid.message.label_ja)
         admitted = door.admit(
             found.content,
             found.signature,
@@ -309,7 +312,7 @@ class Reception:
             self._note(fact)
             _log.info("%sは、すでに受け付けたものと同じです。", found.laid.message.label_ja)
 
-    def _refuse(self, found: Found, sentence: str, reason: str) -> None:
+    def _refuse(self, found: Found, wrong: Refused) -> None:
         kept_as = door.quarantine(
             self.cycle.settings.inbox, self.cycle.id, found.laid.file, found.content, found.signature
         )
@@ -319,11 +322,15 @@ class Reception:
             ReplyRefused(
                 message=found.laid.kind,
                 message_sha256=sha256(found.content),
-                reason_ja=reason,
+                reason_ja=wrong.message,
                 quarantined_as=kept_as,
             )
         )
-        self._mail("reply_refused", "operator", message=found.laid.message.label_ja, reason=sentence)
+        self._tell_refusal(wrong, found.laid.message.label_ja)
+
+    def _tell_refusal(self, wrong: Refused, label: str) -> None:
+        template = "violation" if isinstance(wrong, MalwareFound) else "reply_refused"
+        self._mail(template, "operator", message=label, what_ja=f"{label}のマルウェア", reason=str(wrong))
 
     def _stop(self, found: Found, party: str, digest: str) -> None:
         """Keeps both, tells, and leaves it to a person: `once` lets no stage go on meanwhile."""
@@ -392,6 +399,8 @@ class Reception:
             content = await folder.read(announced.file, max_bytes=announced.size_bytes) or b""
         digest = sha256(content)
         try:
+            if scanner := self.cycle.settings.malware_scanner:
+                scanner.refuse_malware(content, announced.label_ja)
             container = _container_of(announced, content)
         except Refused as wrong:
             # What may be plaintext is not kept, only that it came.
@@ -400,7 +409,7 @@ class Reception:
             )
             if refused not in self.history.facts(ReplyRefused):
                 self._note(refused)
-                self._mail("reply_refused", "operator", message=announced.label_ja, reason=str(wrong))
+                self._tell_refusal(wrong, announced.label_ja)
             return
         kept_as = f"enclosed-{digest[:16]}-{announced.file}"
         target = self.cycle.settings.inbox / self.cycle.id / kept_as

@@ -143,6 +143,10 @@ _REACHES = {
     "ledger_audit": _OF_OPERATING,
     "deadline_watch": _OF_OPERATING,
     "reply_watch": _OF_OPERATING,
+    # The operator sees it to know what to clear; only the approver decides.
+    "passphrase_notice_void": Reach(
+        seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
+    ),
     **dict.fromkeys(("reply_conflict", "reply_on_paper", "enclosure_passphrase"), _OF_REPLIES),
     "incident": _OF_INCIDENTS,
     "incident_step": _OF_INCIDENTS,

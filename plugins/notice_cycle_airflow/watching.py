@@ -7,6 +7,7 @@ entered. A mail that cannot be sent fails the task, and its retry tells only wha
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 from notice_cycle import clock
@@ -36,6 +37,7 @@ from notice_cycle.people import People
 from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
 from notice_cycle.register import due_reminders, read_register
 from notice_cycle.settings import Settings
+from notice_cycle_airflow.quantities import tell_all_quantities
 
 _log = logging.getLogger(__name__)
 
@@ -74,11 +76,12 @@ def look(
     for outgoing in sending:
         _hand_over(outgoing.mail, deliver)
         _remember(outgoing, ledger, actor, now)
+    told = tell_all_quantities(ledger, settings, actor, partial(_hand_over, deliver=deliver))
     _beat(calendars)
     if unreadable:
         raise unreadable  # only now: a mistake in the register silences no due date
     late = sum(due.state == "red" for one in watched for due in one.dues)
-    return f"発送回 {len(watched)}件、期限超過 {late}件、メール {len(sending)}通。"
+    return f"発送回 {len(watched)}件、期限超過 {late}件、メール {len(sending) + told}通。"
 
 
 def under_watch(

@@ -33,6 +33,7 @@ OPERATING = (
     "reply_on_paper",
     "enclosure_passphrase",
     "account_closed",
+    "passphrase_notice_void",
 )
 # They look into the folders where answers come, which only this queue's workers can.
 OVER_LGWAN = {"reply_watch", "reply_on_paper"}

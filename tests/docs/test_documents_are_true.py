@@ -151,7 +151,7 @@ def test_the_runbook_tells_every_reason_and_stage_of_a_decision() -> None:
     assert [stage.label_ja for stage in REDO_FROM if stage.label_ja not in redo] == []
 
 
-ERRORS = {"CannotLook", "Refused", "Altered", "NotConfigured", "Conflict"}
+ERRORS = {"CannotLook", "Refused", "Differs", "MalwareFound", "Altered", "NotConfigured", "Conflict"}
 OURS = ("dags", "plugins", "include/notice_cycle")
 # Sentences that no task of the ward raises: age files and passphrases are read by the contractor only, the
 # premiums' arithmetic and a new key-encryption key belong to synthetic data and to installing.
@@ -218,7 +218,7 @@ def test_the_forms_of_an_incident_have_their_section(dag: str) -> None:
         assert part in told
 
 
-@pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit"])
+@pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit", "passphrase_notice_void"])
 def test_a_dag_for_operating_has_the_section_that_its_failure_mail_names(dag: str) -> None:
     source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
     (task,) = re.findall(r"    def (\w+)\(\) -> str:", source)

@@ -14,6 +14,7 @@ from contractor_kit.package_check import check_package
 from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle import clock
 from notice_cycle import records as r
+from notice_cycle.confirmations import open_discrepancies
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.heads import Head
@@ -85,14 +86,14 @@ class Story:
         """Starts やり直し・取下げ and waits for its end. Gives the state."""
         return self.ended("cycle_decision", run_id, cycle=conf.pop("cycle", self.cycle), **conf)
 
-    def started(self, dag: str, run_id: str, **conf: Any) -> httpx.Response:
+    def started(self, dag: str, run_id: str, by: str = "unyo", **conf: Any) -> httpx.Response:
         """Starts a DAG for operating as the operator does."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        return self.ward.person("unyo").request("POST", f"/api/v2/dags/{dag}/dagRuns", body)
+        return self.ward.person(by).request("POST", f"/api/v2/dags/{dag}/dagRuns", body)
 
-    def ended(self, dag: str, run_id: str, **conf: Any) -> str:
+    def ended(self, dag: str, run_id: str, by: str = "unyo", **conf: Any) -> str:
         """Starts a DAG for operating and waits for its end. Gives the state."""
-        self.started(dag, run_id, **conf).raise_for_status()
+        self.started(dag, run_id, by, **conf).raise_for_status()
         unyo, path = self.ward.person("unyo"), f"/api/v2/dags/{dag}/dagRuns/{run_id}"
         wait_for(lambda: unyo.request("GET", path).json()["state"] in {"success", "failed"}, run_id)
         return str(unyo.request("GET", path).json()["state"])
@@ -201,27 +202,50 @@ def test_a_receipt_with_one_changed_byte_is_quarantined_and_waited_out(story: St
     }
 
 
-def test_redoing_from_encryption_makes_a_second_package_and_redoes_nothing_before(story: Story) -> None:
-    before = story.history.entry_of(r.HandoverApprovalRecord)
-    assert (
-        story.decide("redo-encryption", decision="redo", stage="encryption", reason_code="notice_lost")
-        == "success"
+def test_a_lost_notice_is_voided_by_the_approver_only(story: Story) -> None:
+    lost = {"cycle": story.cycle, "reason_code": "lost", "disclosure": "possible"}
+    assert story.ended("passphrase_notice_void", "void-by-operator", **lost) == "failed"
+    assert story.started("passphrase_notice_void", "void-by-section", "tanto1", **lost).status_code == (
+        httpx.codes.FORBIDDEN
     )
+    assert story.history.facts(r.PassphraseNoticeVoided) == []
+    assert story.ended("passphrase_notice_void", "void", "shonin", **lost) == "success"
+    (voided,) = story.history.facts(r.PassphraseNoticeVoided)
+    assert voided.notice_number.endswith("-PW1")
+
+
+def test_what_somebody_may_have_seen_is_encrypted_anew_and_taken_back(story: Story) -> None:
+    before = story.history.entry_of(r.HandoverApprovalRecord)
     assert not story.has(r.EncryptionRecord)
     story.clear("encryption.encrypt")
     wait_for(lambda: story.has(r.HandoverRecord), "the second hand-over")
     assert story.history.entry_of(r.HandoverApprovalRecord) == before
     assert story.history.latest(r.EncryptionRecord).package.endswith("-p2")
+    (taken_back,) = story.history.facts(r.CopyWithdrawn)
+    assert taken_back.package.endswith("-p1")
+    assert (len(taken_back.found), taken_back.left) == (4, ())
     story.ward.start_contractor()
     wait_for(lambda: story.has(r.PassphraseNoticeRecord), "the second notice")
     assert story.history.latest(r.PassphraseNoticeRecord).notice_number.endswith("-PW2")
 
 
 def test_with_the_right_papers_and_counts_the_cycle_closes(story: Story) -> None:
-    for paper in story.ward.layout.print_tray.glob("*.pdf"):
+    tray = story.ward.layout.print_tray
+    assert {fact.number for fact in story.history.facts(r.ConfirmationPrinted)} == {
+        f"{story.cycle}-PW{number}-確認書" for number in (1, 2)
+    }
+    for paper in tray.glob("*PW*確認書.pdf"):
+        paper.unlink()  # signed and filed
+    for paper in tray.glob("*.pdf"):
         shutil.move(paper, story.ward.desk / paper.name)
+    stranger = _handed(None) | {"taker": "見知らぬ 者"}
+    assert story.answer("tanto1", PASSPHRASE, "引き渡した", **stranger).is_success
+    wait_for(lambda: "名簿にない" in story.asked(PASSPHRASE), "the form again")
+    wait_for(lambda: "【不一致】" in story.mails(), "the mail")
+    assert open_discrepancies(story.history, "passphrase_handover")
     assert story.answer("tanto1", PASSPHRASE, "引き渡した", **_handed(None)).is_success
     wait_for(lambda: story.has(r.DeliveryRecord), "the delivery")
+    assert open_discrepancies(story.history, "passphrase_handover") == []
     envelopes = story.history.latest(r.CompositionRecord).quantities.envelopes
     wrong, right = _delivered(envelopes - 1), _delivered(envelopes)
     assert story.answer("tanto2", DELIVERY, "納品を確認した", **wrong).is_success
@@ -248,8 +272,12 @@ def test_every_refusal_and_decision_stands_in_the_ledger(story: Story) -> None:
     assert [fact.form for fact in story.history.facts(r.AnswerRefused)] == [
         "validation_confirmation",
         "passphrase_handover",
+        "passphrase_handover",
         "delivery_confirmation",
     ]
+    assert [fact.discrepancy for fact in story.history.facts(r.DiscrepancyClosed)] == [1, 2]
+    assert [fact.stage for fact in story.history.facts(r.QuantitiesTold)] == ["確定数量"]
+    assert "【確定数量】" in story.mails()
     assert [fact.decision for fact in story.history.facts(r.Decision)] == ["差戻し", "やり直し"]
     assert story.ward.ledger.verify().holds
 
@@ -339,6 +367,8 @@ def _handed(at: str | None) -> dict[str, str | None]:
         "means": "簡易書留",
         "tracking_number": "12345678901",
         "quantity": "1",
+        "signed_by": "印刷 太郎",
+        "filed_under": "架空介保第5号",
     }
 
 
@@ -348,4 +378,6 @@ def _delivered(envelopes: int) -> dict[str, str | None]:
         "handler": "石川 恵",
         "deliverer": "印刷 次郎",
         "quantity": f"{envelopes:,}",
+        "signed_by": "印刷 次郎",
+        "filed_under": "架空介保第6号",
     }

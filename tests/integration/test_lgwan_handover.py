@@ -20,7 +20,7 @@ from typing import Any
 
 import asyncssh
 import pytest
-from tests.builders import CYCLE, OPENED_AT, a_cycle, the_configuration
+from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, the_configuration
 from tests.integration.sftp_hosts import (
     AS_ROOT,
     SSHD,
@@ -35,7 +35,13 @@ from notice_cycle.errors import Altered, CannotLook, Conflict, NotConfigured, Re
 from notice_cycle.handover.lgwan import check_outbox, hand_over, handover_record, withdraw
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
-from notice_cycle.records import EncryptionRecord, HandoverRecord
+from notice_cycle.records import (
+    CopyWithdrawn,
+    EncryptionRecord,
+    HandoverBegun,
+    HandoverRecord,
+    PassphraseNoticeVoided,
+)
 from notice_cycle.settings import Settings
 from notice_cycle.values import stored_file
 
@@ -723,6 +729,33 @@ class TestSendPackage:
         assert f"127.0.0.1:{embedded.port}" in caught.value.message
         assert embedded.log.read_text() == before
         assert contents(embedded) == {}
+
+    def test_a_package_whose_passphrase_may_be_known_is_taken_back_before_the_new_one_goes(
+        self, embedded: SftpHost, package: Package, ledger: Ledger
+    ) -> None:
+        cycle = a_running_cycle(ledger, package, host="127.0.0.1", port=embedded.port)
+        old = [f"{CYCLE}-p{number}" for number in (8, 9)]
+        for name in old:
+            folder = embedded.on_disk(f"to_contractor/{name}")
+            folder.mkdir()
+            (folder / "manifest.json").write_bytes(b"{}")
+            file = stored_file(folder / "manifest.json")
+            cycle.note(HandoverBegun(package=name, route="lgwan", encrypted_file=file, begun_at=OPENED_AT))
+        cycle.note(
+            PassphraseNoticeVoided(
+                notice_number=f"{CYCLE}-PW9",
+                package=old[1],
+                reason_code="lost",
+                disclosure_possible=True,
+                decided_by=TANTO,
+            )
+        )
+        send_package(cycle, cycle.history())
+        (taken,) = cycle.history().facts(CopyWithdrawn)
+        assert (taken.package, taken.left) == (old[1], ())
+        assert list(embedded.on_disk(f"to_contractor/{old[1]}").iterdir()) == []
+        assert len(list(embedded.on_disk(f"to_contractor/{old[0]}").iterdir())) == 1
+        assert package.lies_whole_on(embedded)
 
     def test_a_touched_outbox_is_not_sent(self, embedded: SftpHost, package: Package, ledger: Ledger) -> None:
         cycle = a_running_cycle(ledger, package, host="127.0.0.1", port=embedded.port)

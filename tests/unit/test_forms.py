@@ -149,6 +149,8 @@ class TestPassphraseHandover:
         "means": "手渡し",
         "tracking_number": None,
         "quantity": "1",
+        "signed_by": "受領 太郎",
+        "filed_under": "26介保第96号",
     }
 
     def judged(self, **changes: str | None) -> r.PassphraseHandoverRecord:
@@ -167,7 +169,9 @@ class TestPassphraseHandover:
         )
         assert record.entered_by == TANTO
 
-    @pytest.mark.parametrize("field", ["handed_at", "giver", "taker", "means", "quantity"])
+    @pytest.mark.parametrize(
+        "field", ["handed_at", "giver", "taker", "means", "quantity", "signed_by", "filed_under"]
+    )
     @pytest.mark.parametrize("value", [None, "", "  ", "　"])
     def test_a_missing_field_is_named(self, field: str, value: str | None) -> None:
         titles = {known.key: known.title_ja for known in self.form.fields}
@@ -242,6 +246,8 @@ class TestDeliveryConfirmation:
         "handler": "担当 一郎",
         "deliverer": "配達 次郎",
         "quantity": "39",
+        "signed_by": "配達 次郎",
+        "filed_under": "26介保第97号",
     }
 
     def judged(self, **changes: str | None) -> r.DeliveryConfirmationRecord:
@@ -254,7 +260,9 @@ class TestDeliveryConfirmation:
         assert record.contents == "納入通知書・普通徴収 封入封緘済み"
         assert (record.party, record.confirmation_number) == ("架空印刷株式会社", f"{CYCLE}-納品確認書")
 
-    @pytest.mark.parametrize("field", ["delivered_at", "handler", "deliverer", "quantity"])
+    @pytest.mark.parametrize(
+        "field", ["delivered_at", "handler", "deliverer", "quantity", "signed_by", "filed_under"]
+    )
     def test_a_missing_field_is_refused(self, field: str) -> None:
         with pytest.raises(Refused, match="入力されていません"):
             self.judged(**{field: " "})

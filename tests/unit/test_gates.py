@@ -181,6 +181,9 @@ CLOSING = [
     Closing("endpoint_allowed", PRINT, facts={"endpoint": "elsewhere.example:22"}),
     Closing("endpoint_allowed", PRINT, facts={"endpoint": None}),
     Closing("coupled_terminal", PRINT, facts={"sending_host": "airflow-worker-1"}),
+    Closing("coupled_terminal", PRINT, register=altering("computer/ward-lgwan", purpose="庁内端末")),
+    Closing("coupled_terminal", PRINT, register=altering("computer/ward-lgwan", party=PRINT)),
+    Closing("coupled_terminal", PRINT, register=altering("computer/ward-lgwan", valid_until=date(2026, 6, 30))),
     Closing("page_credentials", PRINT, register=without("page_credentials")),
     Closing("encrypted_package", facts=standing_without("encryption")),
     Closing("encrypted_package", facts={"package_format": "zip-aes256"}),
@@ -205,6 +208,8 @@ CLOSING = [
     Closing("password_confirmation", facts=standing_without("passphrase_handover")),
     Closing("separate_occasion", facts={"password_handed_at": NOON + timedelta(minutes=119)}),
     Closing("separate_occasion", facts={"password_handed_at": None}),
+    Closing("different_people", facts={**DVD, "password_given_by": "石川恵"}),
+    Closing("different_people", facts={**DVD, "password_given_by": "", "media_given_by": ""}),
     # delivery and print log
     Closing("print_log", facts=standing_without("delivery")),
     Closing("print_excess", facts={"print_excess_unexplained": 1}),

@@ -1,5 +1,6 @@
 """Opening: ids and rounds, one annual run a year, no invented premiums for real residents."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from tests.builders import (
     an_opening,
     the_configuration,
 )
+from tests.unit.register.world import DAY, a_register
 
 from notice_cycle import records as r
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.opening import REASONS_JA, OpeningRequest, open_cycle
+from notice_cycle.opening import REASONS_JA, OpeningRequest, by_default_route, open_cycle
 from notice_cycle.records import DecisionKind
 from notice_cycle.values import CycleId, Occasion
 
@@ -156,6 +158,31 @@ def test_every_id_is_a_cycle_id(rounds: int) -> None:
 
 
 _ONE_SUPPLEMENTARY = Openings(SUPPLEMENTARY + "01")
+
+
+@pytest.mark.parametrize(
+    ("changes", "route"),
+    [
+        ({}, "lgwan"),
+        ({"without": ("computer/ward-lgwan",)}, "manual"),
+        ({"alter": {"computer/ward-lgwan": {"purpose": "庁内端末"}}}, "manual"),
+        ({"alter": {"computer/ward-lgwan": {"party": "example_print"}}}, "manual"),
+        ({"alter": {"computer/ward-lgwan": {"valid_until": date(2026, 6, 30)}}}, "manual"),
+    ],
+)
+def test_without_a_coupled_terminal_the_officers_upload_is_the_default(
+    changes: dict[str, Any], route: str
+) -> None:
+    opened = by_default_route(the_configuration(), a_register(**changes), DAY)
+    assert opened.notice.route == route
+    assert opened.model_copy(update={"notice": the_configuration().notice}) == the_configuration()
+
+
+@pytest.mark.parametrize("route", ["manual", "dvd"])
+def test_another_route_of_the_catalogue_stays(route: str) -> None:
+    notice = the_configuration().notice.model_copy(update={"route": route})
+    known = the_configuration().model_copy(update={"notice": notice})
+    assert by_default_route(known, a_register(without=("computer",)), DAY) == known
 
 
 # ---- rehearsals and reprints

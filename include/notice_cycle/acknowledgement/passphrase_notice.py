@@ -1,17 +1,21 @@
 """パスワード通知書 and its 確認書: the passphrase leaves on numbered paper, on another occasion than the data.
 
-The ledger knows the number, never the passphrase. E-mail is not among the means.
+The ledger knows the number, never the passphrase. E-mail is not among the means. Who carried the disc does not carry
+the notice, and the configured time lies between.
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
+from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
 from notice_cycle.documents import render
 from notice_cycle.encryption import passphrase
-from notice_cycle.errors import Refused
+from notice_cycle.errors import Differs, Refused
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
+from notice_cycle.gates.process import ONE_PERSON, can_be_two_people
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.printing import print_document
 from notice_cycle.records import (
@@ -20,6 +24,7 @@ from notice_cycle.records import (
     PassphraseHandoverRecord,
     PassphraseNoticeRecord,
     ReceiptRecord,
+    Record,
 )
 from notice_cycle.settings import Settings
 from notice_cycle.values import sha256
@@ -85,7 +90,7 @@ class PassphraseHandover(Form):
     title_ja = "パスワード引渡確認書"
     role = "担当"
     options = (HANDED,)
-    fields = (HANDED_AT, GIVER, TAKER, MEANS, TRACKING, QUANTITY)
+    fields = (HANDED_AT, GIVER, TAKER, MEANS, TRACKING, QUANTITY, SIGNED_BY, FILED)
     record = PassphraseHandoverRecord
 
     def body(self, history: CycleHistory) -> str:
@@ -97,7 +102,10 @@ class PassphraseHandover(Form):
             ("相手", str(party["name_ja"])),
             ("データの引渡し", tokyo(history.latest(HandoverRecord).sent_at)),
             ("データの受領", f"{tokyo(receipt.received_at)} {plain(receipt.received_by)}"),
+            ("渡せるのは", f"{tokyo(_not_before(history))} から"),
         ]
+        if disc := history.latest(HandoverRecord).dvd:
+            facts.append(("渡せない者", f"{plain(disc.giver)}（媒体を渡した者）"))
         return "\n".join(
             [
                 "プリンタの通知書を、データとは別の機会に委託先へ渡し、渡した後で記入してください。",
@@ -113,9 +121,14 @@ class PassphraseHandover(Form):
         handed_at, means = answer.moment(HANDED_AT), answer.text(MEANS)
         # People enter minutes, machines seconds.
         if handed_at < max(receipt.received_at, notice.printed_at).replace(second=0, microsecond=0):
-            raise Refused(
+            raise Differs(
                 "パスワードの引渡しが、データの受領または通知書の発行より前の日時になっています。",
                 advice="データとは別の機会に渡し、その日時を入力してください。",
+            )
+        if handed_at < (not_before := _not_before(history)):
+            raise Refused(
+                f"データの引渡しとの間隔が足りません（{tokyo(not_before)} から渡せます）。",
+                advice="その時刻を待って渡してください。すでに渡したのなら、「パスワード通知書の無効化」に開示のおそれありとして記録してもらいます。",
             )
         tracking = answer.text(TRACKING)
         if means == "簡易書留" and not _TRACKING_NUMBER.fullmatch(tracking.replace("-", "")):
@@ -124,9 +137,9 @@ class PassphraseHandover(Form):
                 advice="受領証の引受番号を半角数字で入力してください。",
             )
         if answer.count(QUANTITY) != 1:
-            raise Refused("通知書の数量は1部です。", advice="渡した部数を確認してください。")
+            raise Differs("通知書の数量は1部です。", advice="渡した部数を確認してください。")
         return PassphraseHandoverRecord(
-            confirmation_number=f"{notice.notice_number}-確認書",
+            confirmation_number=printed_number(self.id, history),
             notice_number=notice.notice_number,
             handed_at=handed_at,
             giver=answer.text(GIVER),
@@ -136,4 +149,32 @@ class PassphraseHandover(Form):
             quantity=1,
             entered_by=answer.by,
             entered_at=answer.at,
+            signed_by=answer.text(SIGNED_BY),
+            filed_under=answer.text(FILED),
         )
+
+    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+        """Taker and signer are on that day's roster; who gave the disc does not give the notice."""
+        given = cast(PassphraseHandoverRecord, record)
+        configuration = Configuration.model_validate(history.opening.configuration)
+        require_on_roster(
+            staff, configuration, given.handed_at, [(TAKER, given.taker), (SIGNED_BY, given.signed_by)]
+        )
+        disc, day = history.latest(HandoverRecord).dvd, tokyo_date(given.handed_at)
+        if disc is None or "".join(disc.giver.split()) != "".join(given.giver.split()):
+            return
+        of = {"cycle": str(history.entries[0].cycle), "party": configuration.party.id}
+        if can_be_two_people(staff.register, day) and not staff.excepts(ONE_PERSON, on=day, **of):
+            raise Refused(
+                f"パスワード通知書を渡した者（{given.giver}）は、媒体を渡した者と同じです。",
+                advice="別の職員が渡してください。体制上できないときは、課長が関門「媒体と通知書の別の取扱者」の例外を記録してから答え直します。",
+            )
+
+
+def _not_before(history: CycleHistory) -> datetime:
+    """From when on the notice may be given: the configured time after the disc, or after the receipt of the data."""
+    handover, receipt = history.latest(HandoverRecord), history.latest(ReceiptRecord)
+    gap = Configuration.model_validate(history.opening.configuration).password_gap_minutes
+    data_at = handover.sent_at if handover.dvd else receipt.received_at
+    minutes = getattr(gap, handover.route)
+    return data_at.replace(second=0, microsecond=0) + timedelta(minutes=minutes)

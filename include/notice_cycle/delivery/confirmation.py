@@ -5,10 +5,12 @@ It is filled in after the last lot: 納品完了, from which the returns and the
 
 from typing import Any, cast
 
-from notice_cycle.errors import Refused
+from notice_cycle.catalogue import Configuration
+from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
+from notice_cycle.errors import Differs
 from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord
+from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord, Record
 
 DELIVERED_AT = Field(
     key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True
@@ -25,7 +27,7 @@ class DeliveryConfirmation(Form):
     title_ja = "納品確認書"
     role = "担当"
     options = ("納品を確認した",)
-    fields = (DELIVERED_AT, HANDLER, DELIVERER, QUANTITY)
+    fields = (DELIVERED_AT, HANDLER, DELIVERER, QUANTITY, SIGNED_BY, FILED)
     record = DeliveryConfirmationRecord
 
     def body(self, history: CycleHistory) -> str:
@@ -52,13 +54,13 @@ class DeliveryConfirmation(Form):
         quantity, delivery = answer.count(QUANTITY), history.latest(DeliveryRecord)
         planned = delivery.envelopes_delivered  # equal to what was planned, less what was pulled out
         if quantity != planned:
-            raise Refused(
+            raise Differs(
                 f"数えた数量（{quantity:,}封）が計画（{planned:,}封）と一致しません。",
                 advice="数え直し、合わないときは委託先と照合してください。合うまで納品は完了しません。",
             )
         opening = history.opening
         return DeliveryConfirmationRecord(
-            confirmation_number=f"{history.entries[0].cycle}-納品確認書",
+            confirmation_number=printed_number(self.id, history),
             delivered_at=answer.moment(DELIVERED_AT),
             handler=answer.text(HANDLER),
             contents=_contents(history),
@@ -68,7 +70,16 @@ class DeliveryConfirmation(Form):
             delivering_party=delivery.delivering_party,
             entered_by=answer.by,
             entered_at=answer.at,
+            signed_by=answer.text(SIGNED_BY),
+            filed_under=answer.text(FILED),
         )
+
+    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+        """Who delivered and who signed is on that day's roster."""
+        given = cast(DeliveryConfirmationRecord, record)
+        named = [(DELIVERER, given.deliverer), (SIGNED_BY, given.signed_by)]
+        configuration = Configuration.model_validate(history.opening.configuration)
+        require_on_roster(staff, configuration, given.delivered_at, named)
 
 
 def _lots(delivery: DeliveryRecord) -> str:

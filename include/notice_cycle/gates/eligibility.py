@@ -14,7 +14,6 @@ from notice_cycle.register.folded import Held
 from notice_cycle.register.kinds import (
     AcceptanceEntry,
     AuditEntry,
-    ComputerEntry,
     ContractEntry,
     EmergencyContactEntry,
     EndpointEntry,
@@ -409,12 +408,7 @@ def _endpoint_allowed(s: Situation, party: str) -> Closed | None:
 
 @rule("coupled_terminal", "結合端末", STAGE, "R1 R20", scope="contractor", never_excepted=True)
 def _coupled_terminal(s: Situation, party: str) -> Closed | None:
-    coupled = {
-        held.content.name
-        for held in s.register.held(ComputerEntry, s.today)
-        if held.content.purpose == "結合端末"
-    }
-    if s.facts.route != "lgwan" or s.facts.sending_host in coupled:
+    if s.facts.route != "lgwan" or s.facts.sending_host in s.register.coupled_terminals(s.today):
         return None
     return Closed(
         f"送信するホスト（{s.facts.sending_host or '不明'}）は、結合端末として登録されていません。",

@@ -5,11 +5,13 @@ the code refuses in many, and closes on what the records tell.
 """
 
 from collections.abc import Collection
+from datetime import date
 
 from notice_cycle.catalogue import FORBIDDEN_ITEMS
 from notice_cycle.gates.situation import Carrier, Closed, Situation, rule
 from notice_cycle.records import Route
-from notice_cycle.register.kinds import ComputerEntry, EndpointEntry, PlaceEntry, Tier
+from notice_cycle.register import Register
+from notice_cycle.register.kinds import ComputerEntry, EndpointEntry, OfficerEntry, PlaceEntry, Tier
 
 # ---- before the extraction and the validation
 
@@ -139,6 +141,39 @@ def _separate_occasion(s: Situation, _party: str) -> Closed | None:
         "パスワードが、データとは別の機会に渡されていません。",
         "データの受渡しと日時を分けて渡し直し、確認書を記録してください。",
     )
+
+
+ONE_PERSON = "different_people"
+"""The gate that 課長 may except where a section has nobody else to send."""
+
+
+@rule(
+    ONE_PERSON,
+    "媒体と通知書の別の取扱者",
+    "delivery",
+    "R52",
+    enforced_by="notice_cycle.acknowledgement.passphrase_notice",
+)
+def _different_people(s: Situation, _party: str) -> Closed | None:
+    media, password = ("".join(one.split()) for one in (s.facts.media_given_by, s.facts.password_given_by))
+    if s.facts.route != "dvd" or (media and password and media != password):
+        return None
+    if media == password and media and not can_be_two_people(s.register, s.today):
+        return None
+    return Closed(
+        "媒体とパスワード通知書を、同じ職員が渡しているか、渡した者の記録がありません。",
+        "別の職員が渡してください。体制上できないときは、課長の判断（関門の例外）を受けてください。",
+    )
+
+
+def can_be_two_people(register: Register, day: date) -> bool:
+    """Whether the ward's roster allows two: unless it names exactly one who may carry. Nobody named is no excuse."""
+    carriers = {
+        held.content.user_id
+        for held in register.held(OfficerEntry, day)
+        if held.content.office in {"担当", "係長", "情報システム運用"}
+    }
+    return len(carriers) != 1
 
 
 # ---- delivery and print log

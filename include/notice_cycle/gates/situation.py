@@ -112,6 +112,8 @@ class CycleFacts(Frozen):
     data_handed_at: datetime | None = None
     password_handed_at: datetime | None = None
     password_gap_minutes: int = 0
+    media_given_by: str = ""
+    password_given_by: str = ""
     print_excess_unexplained: int | None = None
     print_computers: tuple[str, ...] = ()
     delivered_by: str | None = None
@@ -186,6 +188,9 @@ def facts_of(
         "media_back": given.discs_back,
         "data_handed_at": (disc.handed_at if disc else handover.sent_at) if handover else None,
         "password_handed_at": password.handed_at if password else None,
+        "password_gap_minutes": getattr(configuration.password_gap_minutes, route),
+        "media_given_by": disc.giver if disc else "",
+        "password_given_by": password.giver if password else "",
         "passwords_out": given.notices,
         "passwords_back": given.notices_back,
         # Printing beyond the plan without a reason is refused before there is a record of the delivery.

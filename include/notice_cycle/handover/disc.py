@@ -9,7 +9,8 @@ import re
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.errors import Refused
+from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form, table
 from notice_cycle.handover.route import over_lgwan_before, route_of
 from notice_cycle.ledger.history import CycleHistory
@@ -21,6 +22,7 @@ from notice_cycle.records import (
     HandoverBegun,
     HandoverRecord,
     OnDisc,
+    Record,
 )
 
 HANDED_AT = Field(
@@ -46,7 +48,6 @@ LGWAN_COPY = Field(
     title_ja="前に LGWAN で送ったもの",
     choices=("送っていない", "引き上げた", "未開封を書面で確認した"),
 )
-FILED = Field(key="filed_under", title_ja="署名済みの確認書の文書番号", help_ja="例 26介保第95号")
 HANDED = "引き渡した"
 _TRACKING_NUMBER = re.compile(r"[0-9]{11,12}")
 
@@ -60,7 +61,7 @@ class DiscHandover(Form):
     options = (HANDED,)
     fields = (
         *(HANDED_AT, GIVER, TAKER, QUANTITY, MEANS, TRACKING),
-        *(BURNT_AT, READ_BACK, SAFE, NOTICE_PLACE, LGWAN_COPY, FILED),
+        *(BURNT_AT, READ_BACK, SAFE, NOTICE_PLACE, LGWAN_COPY, SIGNED_BY, FILED),
     )
     record = HandoverRecord
 
@@ -107,7 +108,7 @@ class DiscHandover(Form):
         made, encryption = _made(history), history.latest(EncryptionRecord)
         handed_at, means = answer.moment(HANDED_AT), answer.text(MEANS)
         if handed_at < made.made_at.replace(second=0, microsecond=0):
-            raise Refused(
+            raise Differs(
                 "媒体を渡した日時が、イメージの作成より前です。",
                 advice="実際に渡した日時を入力してください。",
             )
@@ -117,7 +118,7 @@ class DiscHandover(Form):
                 advice="書き込み直して読み戻し、一致してから渡してください。一致しない媒体は裁断します。",
             )
         if (quantity := answer.count(QUANTITY)) != len(made.discs):
-            raise Refused(
+            raise Differs(
                 f"渡した枚数（{quantity}枚）が、作成した枚数（{len(made.discs)}枚）と一致しません。",
                 advice="枚数を数え直してください。足りない媒体が見つかるまで、引渡しは記録できません。",
             )
@@ -144,7 +145,7 @@ class DiscHandover(Form):
             files=encryption.files,
             sent_at=handed_at,
             dvd=OnDisc(
-                confirmation_number=f"{encryption.package}-媒体引渡確認書",
+                confirmation_number=printed_number(self.id, history),
                 discs=made.discs,
                 burnt_at=answer.text(BURNT_AT),
                 kept_in_safe=safe,
@@ -157,10 +158,18 @@ class DiscHandover(Form):
                 quantity=quantity,
                 lgwan_copy=cast(Any, answer.text(LGWAN_COPY)),
                 filed_under=answer.text(FILED),
+                signed_by=answer.text(SIGNED_BY),
                 entered_by=answer.by,
                 entered_at=answer.at,
             ),
         )
+
+    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+        """Taker and signer are on that day's roster."""
+        disc = cast(HandoverRecord, record).dvd
+        if disc:
+            named = [(TAKER, disc.taker), (SIGNED_BY, disc.signed_by)]
+            require_on_roster(staff, _configuration(history), disc.handed_at, named)
 
 
 def _refuse_double_printing(said: str, history: CycleHistory, package: str) -> None:

@@ -9,8 +9,9 @@ With `heads`, a ledger that has lost an entry is not written to, and every appen
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
@@ -107,6 +108,12 @@ class Ledger:
         if self._heads:
             with self._connected() as connection:
                 self._compare_heads(connection)
+
+    def clock_is_off_by(self) -> timedelta:
+        """How far this machine's clock is ahead of the database's."""
+        with self._connected() as connection:
+            there = _one(connection.execute("SELECT clock_timestamp()").fetchone())
+            return clock.now() - cast(datetime, there)
 
     def verify(self) -> Verdict:
         """Recomputes the whole chain."""

@@ -14,6 +14,7 @@ from notice_cycle.register.facts import RegisterChanged
 from notice_cycle.register.kinds import (
     KINDS,
     CertificateEntry,
+    ComputerEntry,
     ConsentEntry,
     Content,
     ContractEntry,
@@ -105,6 +106,15 @@ class Register:
         """How a sentence calls a party."""
         firm = self.firm(party)
         return firm.name_ja if firm else party
+
+    def coupled_terminals(self, day: date | None = None) -> set[str]:
+        """The ward's own hosts that may push by themselves: coupled with LGWAN, with their governance reference."""
+        wards = {held.key for held in self.held(FirmEntry, day) if held.content.tier == "甲"}
+        return {
+            held.content.name
+            for held in self.held(ComputerEntry, day)
+            if held.content.purpose == "結合端末" and held.content.party in wards
+        }
 
     def contracts_for(self, notice: str, party: str, day: date | None = None) -> list[Held[ContractEntry]]:
         """Contracts of a party that cover a notice on a day."""

@@ -292,7 +292,8 @@ class SftpFolder:
                     return False
                 with local.open("rb") as source:
                     source.seek(lying_there)
-                    async with self._sftp.open(remote_path, "r+b") as remote:
+                    # Only for writing: where reading is forbidden, going on is not.
+                    async with self._sftp.open(remote_path, asyncssh.FXF_WRITE, encoding=None) as remote:
                         while block := source.read(_GOING_ON_BYTES):
                             await remote.write(block, source.tell() - len(block))
                             on_progress(b"", b"", source.tell(), size)

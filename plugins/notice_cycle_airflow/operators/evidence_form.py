@@ -13,11 +13,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
 from notice_cycle.accounts import person_of
-from notice_cycle.errors import Refused
+from notice_cycle.confirmations import Staff, opened, settled
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import AnswerRefused, Decision, Fact, Record
+from notice_cycle.register import read_exceptions, read_register
 from notice_cycle.stage import is_passed_over
+from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, current_cycle, telling
 
@@ -59,6 +62,8 @@ class EvidenceForm(HITLOperator):
                 self.log.info("ほかの発送回の回答を引き継ぎます。")
                 return cycle.enter(carried)
             notes = [f"**発送回** {cycle.id}　**回答する人** {self.form.role}"]
+            if number := lay_out_confirmation(cycle, self.form.id):
+                notes.append(f"**確認書** {number} を印刷しました。双方が署名してから記入してください。")
             if cycle.opening.synthetic:
                 notes.append("**架空データ**（実在の人のデータではありません）")
             if self._refusal:
@@ -92,6 +97,8 @@ class EvidenceForm(HITLOperator):
                     AnswerRefused(form=self.form.id, answered_by=answer.by, reason_ja=wrong.message),
                     by=answer.by,
                 )
+                if isinstance(wrong, Differs):
+                    self._keep_open(wrong, answer, cycle, context)
             else:
                 if isinstance(outcome, Decision):
                     cycle.note(outcome, by=answer.by)
@@ -99,6 +106,8 @@ class EvidenceForm(HITLOperator):
                         f"{answer.by.name} が{outcome.decision.value}としました（理由 {outcome.reason_code}）。"
                         " → 原因を直し、「抽出」のタスクからクリアして再実行してください。"
                     )
+                for closed in settled(cycle.history(), self.form.id, answer.by):
+                    cycle.note(closed, by=answer.by)
                 if isinstance(outcome, Record):
                     return cycle.enter(outcome, by=answer.by)
                 for fact in outcome:
@@ -107,6 +116,12 @@ class EvidenceForm(HITLOperator):
                 return standing.digest if standing else ""
         return self.execute(context)
 
+    def _keep_open(self, wrong: Differs, answer: Answer, cycle: RunningCycle, context: Any) -> None:
+        if fact := opened(cycle.history(), self.form.id, wrong, answer.by):
+            cycle.note(fact, by=answer.by)
+            facts = {"cycle": cycle.id, "message": self.form.title_ja, "reason": str(wrong)}
+            WardMail("discrepancy", "section", facts)(context)
+
     def _is_passed_over(self, history: CycleHistory) -> bool:
         record = self.form.record
         return record is not None and is_passed_over(record, recalled=history.recalled)
@@ -114,7 +129,12 @@ class EvidenceForm(HITLOperator):
     def _judged(self, answer: Answer, cycle: RunningCycle) -> Record | Decision | tuple[Fact, ...]:
         if answer.option not in self.form.options:
             raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
-        return self.form.judge(answer, cycle.history())
+        history = cycle.history()
+        outcome = self.form.judge(answer, history)
+        if isinstance(outcome, Record):
+            register = read_register(cycle.ledger, cycle.settings.config_folder, clock.today())
+            self.form.compare(outcome, history, Staff(register, read_exceptions(cycle.ledger)))
+        return outcome
 
 
 def _answer(event: dict[str, Any]) -> Answer:

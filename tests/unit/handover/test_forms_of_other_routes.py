@@ -52,6 +52,7 @@ def handed(*facts: r.Fact, **changes: str) -> r.HandoverRecord:
         "kept_in_safe": "本社2階 金庫A",
         "notice_kept_in": "本社3階 キャビネットB",
         "lgwan_copy": "送っていない",
+        "signed_by": "受領 太郎",
         "filed_under": "26介保第95号",
     }
     return DiscHandover().judge(an_answer("引き渡した", **(fields | changes)), history(ON_DISC, MADE, *facts))

@@ -137,5 +137,7 @@ DVD: dict[str, Any] = {
     "media_back": 1,
     "passwords_out": 1,
     "passwords_back": 1,
+    "media_given_by": "石川 恵",
+    "password_given_by": "青木 一郎",
 }
 """What a cycle on disc has besides."""

@@ -1,0 +1,187 @@
+"""確認書: the paper that lies ready before its form is filled in, and what every one of them is checked by.
+
+A paper has a number of its own, is printed once and is the same bytes whenever it is made. Its form then asks who
+signed for the contractor and where the paper is filed. Who is not on the roster of that day is a difference: it is kept open
+until a right answer comes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from notice_cycle.catalogue import Configuration
+from notice_cycle.errors import Differs
+from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.forms import Field
+from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.records import (
+    CompositionRecord,
+    ConfirmationPrinted,
+    DeliveryRecord,
+    DiscrepancyClosed,
+    DiscrepancyOpened,
+    DiscsMade,
+    EncryptionRecord,
+    PassphraseNoticeRecord,
+    Record,
+)
+from notice_cycle.register import GateExcepted, Register
+from notice_cycle.values import Person
+
+if TYPE_CHECKING:
+    from notice_cycle.handover.papers import Confirmation
+
+SIGNED_BY = Field(
+    key="signed_by", title_ja="確認書に署名した者（委託先）", help_ja="取扱者名簿にある者の氏名"
+)
+FILED = Field(key="filed_under", title_ja="署名済みの確認書の文書番号", help_ja="例 26介保第95号")
+
+
+# ---- the paper
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A 確認書 to be printed: under which number, behind which record (`after`), as of when."""
+
+    form: str
+    number: str
+    after: str
+    at: datetime
+    content: "Confirmation"
+
+
+def find_paper(form: str, history: CycleHistory) -> Paper | None:
+    """The paper that a form needs now; None when it has none, or its paper lies there already."""
+    behind = _PAPERS.get(form)
+    entry = history.entry_of(behind) if behind else None
+    printed = [fact for fact in history.facts(ConfirmationPrinted) if fact.form == form]
+    if entry is None or any(fact.after == entry.digest for fact in printed):
+        return None
+    base = _base(form, history)
+    earlier = sum(fact.number == base or fact.number.startswith(f"{base}-") for fact in printed)
+    number = f"{base}-{earlier + 1}" if earlier else base
+    return Paper(form, number, entry.digest, entry.recorded_at, _content(form, number, history))
+
+
+def printed_number(form: str, history: CycleHistory) -> str:
+    """The number of the paper that lies there for a form."""
+    base = _base(form, history)
+    printed = [fact.number for fact in history.facts(ConfirmationPrinted) if fact.form == form]
+    return next((number for number in reversed(printed) if number.startswith(base)), base)
+
+
+def _base(form: str, history: CycleHistory) -> str:
+    cycle = history.entries[0].cycle
+    match form:
+        case "passphrase_handover":
+            return f"{history.latest(PassphraseNoticeRecord).notice_number}-確認書"
+        case "disc_handover":
+            return f"{history.latest(EncryptionRecord).package}-媒体引渡確認書"
+        case _:
+            return f"{cycle}-納品確認書"
+
+
+def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
+    # Only here: it knows how discs are made, and the forms are read whenever a DAG is parsed.
+    from notice_cycle.handover.papers import Confirmation, ConfirmationKind, Parties
+
+    configuration = Configuration.model_validate(history.opening.configuration)
+    contents: list[tuple[str, str]]
+    match form:
+        case "passphrase_handover":
+            kind, means = ConfirmationKind.PASSWORD_OUT, "手渡し ・ 簡易書留 ・ 口頭（○で囲む）"
+            contents = [(f"パスワード通知書 {history.latest(PassphraseNoticeRecord).notice_number}", "1 部")]
+        case "disc_handover":
+            kind, means = ConfirmationKind.MEDIA_OUT, "手渡し ・ 簡易書留（○で囲む）"
+            package = history.latest(EncryptionRecord).package
+            made = [fact for fact in history.facts(DiscsMade) if fact.package == package][-1]
+            contents = [row for disc in made.discs for row in ((disc.label, "1 枚"), (disc.image.sha256, ""))]
+        case _:
+            kind, means = ConfirmationKind.DELIVERY, "納品場所での引渡し"
+            envelopes = history.latest(CompositionRecord).quantities.envelopes
+            contents = [(f"{configuration.notice.name_ja} 封入封緘済み", f"{envelopes:,} 封")]
+    return Confirmation(
+        kind=kind,
+        number=number,
+        cycle=str(history.entries[0].cycle),
+        notice_ja=configuration.notice.name_ja,
+        parties=Parties(f"{configuration.ward} {configuration.notice.section}", configuration.party.name_ja),
+        means_ja=means,
+        contents=contents,
+        filing_place=f"{configuration.notice.section}　文書番号",
+    )
+
+
+_PAPERS: dict[str, type[Record]] = {
+    "passphrase_handover": PassphraseNoticeRecord,
+    "disc_handover": EncryptionRecord,
+    "delivery_confirmation": DeliveryRecord,
+}
+"""The forms that have a paper, and the record behind which it is made."""
+
+
+# ---- who may be named on it
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Whom an answer may name: the register, and what 課長 has excepted."""
+
+    register: Register
+    exceptions: Sequence[GateExcepted] = ()
+
+    def excepts(self, gate: str, *, cycle: str, party: str, on: date) -> bool:
+        """Whether a gate was excepted for the cycle or the party up to a day."""
+        return any(
+            one.gate == gate and one.of in {cycle, party} and one.until >= on for one in self.exceptions
+        )
+
+
+def require_on_roster(
+    staff: Staff, configuration: Configuration, moment: datetime, named: Sequence[tuple[Field, str]]
+) -> None:
+    """Raises Differs for who was on no roster of that day: the contractor's, or of who works under it on the notice."""
+    day, party = tokyo_date(moment), configuration.party.id
+    under = staff.register.subcontracts_for(configuration.notice.id, party, day)
+    parties = {party, *(held.content.subcontractor for held in under)}
+    unknown = [
+        f"「{field.title_ja}」{name}"
+        for field, name in named
+        if not any(staff.register.handler_on_roster(name, day, party=one) for one in parties)
+    ]
+    if unknown:
+        raise Differs(
+            f"{day}の取扱者名簿にない（または研修・誓約書のない）者です: {'、'.join(unknown)}。",
+            advice="氏名を確かめてください。名簿の提出漏れなら登録簿に登録してから、名簿にない者が扱ったなら委託先と課長に電話してから、答え直します。",
+        )
+
+
+# ---- differences that stay open
+
+
+def open_discrepancies(history: CycleHistory, form: str) -> list[DiscrepancyOpened]:
+    """The differences of a form that no right answer has closed."""
+    settled = {fact.discrepancy for fact in history.facts(DiscrepancyClosed)}
+    return [
+        fact
+        for fact in history.facts(DiscrepancyOpened)
+        if fact.form == form and fact.discrepancy not in settled
+    ]
+
+
+def opened(history: CycleHistory, form: str, wrong: Differs, by: Person) -> DiscrepancyOpened | None:
+    """The difference to be entered; None when the same one is open already."""
+    if any(fact.reason_ja == wrong.message for fact in open_discrepancies(history, form)):
+        return None
+    number = len(history.facts(DiscrepancyOpened)) + 1
+    return DiscrepancyOpened(discrepancy=number, form=form, reason_ja=wrong.message, answered_by=by)
+
+
+def settled(history: CycleHistory, form: str, by: Person) -> list[DiscrepancyClosed]:
+    """What a right answer closes."""
+    return [
+        DiscrepancyClosed(discrepancy=fact.discrepancy, form=form, answered_by=by)
+        for fact in open_discrepancies(history, form)
+    ]

@@ -1,0 +1,67 @@
+"""On a real ledger: a 確認書 is laid out once, quantities are mailed once, a disclosed package is taken back first."""
+
+from pathlib import Path
+
+import pytest
+from tests.builders import CYCLE, TASK, a_cycle
+
+from notice_cycle import records as r
+from notice_cycle.alerts import Mail
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.settings import Settings
+from notice_cycle.values import sha256
+from notice_cycle_airflow.confirmations import lay_out_confirmation
+from notice_cycle_airflow.quantities import tell_all_quantities, tell_quantities, try_to_tell_quantities
+from notice_cycle_airflow.run_context import RunningCycle
+
+
+@pytest.fixture
+def cycle(ledger: Ledger, tmp_path: Path) -> RunningCycle:
+    a_cycle().up_to(r.PassphraseNoticeRecord).entered_in(ledger)
+    settings = Settings({"NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray")})
+    return RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)
+
+
+def test_a_paper_is_laid_out_once_and_the_ledger_has_its_digest(cycle: RunningCycle, tmp_path: Path) -> None:
+    number = f"{CYCLE}-PW1-確認書"
+    assert [lay_out_confirmation(cycle, "passphrase_handover") for _ in range(2)] == [number, number]
+    (fact,) = cycle.history().facts(r.ConfirmationPrinted)
+    (paper,) = (tmp_path / "tray").iterdir()
+    assert (paper.name, fact.number) == (f"{number}.pdf", number)
+    assert sha256(paper.read_bytes()) == fact.document_sha256
+
+
+def test_a_paper_printed_before_a_crash_is_the_same_bytes_again(
+    cycle: RunningCycle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crashing, pytest.raises(KeyboardInterrupt):
+        crashing.setattr(RunningCycle, "note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        lay_out_confirmation(cycle, "passphrase_handover")
+    (paper,) = (tmp_path / "tray").iterdir()
+    before = paper.read_bytes()
+    lay_out_confirmation(cycle, "passphrase_handover")
+    assert paper.read_bytes() == before
+
+
+def test_a_form_without_a_paper_prints_nothing(cycle: RunningCycle, tmp_path: Path) -> None:
+    assert lay_out_confirmation(cycle, "erasure_confirmation") == ""
+    assert not (tmp_path / "tray").exists()
+
+
+def away(_mail: Mail) -> None:
+    raise OSError("away")
+
+
+def test_confirmed_quantities_go_out_once_and_a_failure_loses_nothing(cycle: RunningCycle) -> None:
+    sent: list[Mail] = []
+    one = (cycle.ledger, cycle.settings, CYCLE, TASK)
+    try_to_tell_quantities(*one, away)
+    assert cycle.history().facts(r.QuantitiesTold) == []
+    with pytest.raises(OSError, match="away"):
+        tell_quantities(*one, away)
+    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == 1
+    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == 0
+    try_to_tell_quantities(*one, sent.append)
+    assert [mail.to for mail in sent] == ["uketsuke@print.example"]
+    (fact,) = cycle.history().facts(r.QuantitiesTold)
+    assert (fact.stage, fact.envelopes, fact.message_id) == ("確定数量", 39, sent[0].message_id)
