@@ -153,4 +153,4 @@ def test_the_annual_run_may_be_opened_anew_and_the_report_says_why() -> None:
         openings.opened(a_request())
     openings.histories[CYCLE] = given_up().history()
     assert openings.opened(a_request())[0] == CYCLE.removesuffix("01") + "02"
-    assert report(CYCLE, given_up().history()).stage_ja == "引渡し後の取下げ。引渡し（引渡し） まで済み"
+    assert report(CYCLE, given_up().history()).stage_ja == "引渡し後の取下げ。「引渡し」まで済み"
