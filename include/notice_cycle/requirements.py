@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from notice_cycle import copies  # noqa: F401 - its facts are evidence
 from notice_cycle.catalogue import _mapping, _parsed
 from notice_cycle.errors import NotConfigured
 from notice_cycle.gates import AWAITING_FACTS, JUDGED_STAGES, RULES
