@@ -22,6 +22,7 @@ from tests.builders import (
     a_receipt,
     an_erasure_report,
 )
+from tests.enclosed import encrypted_by_age
 from tests.further_messages import (
     a_copy_declaration,
     a_declared_copy,
@@ -476,7 +477,7 @@ class TestOtherForms:
         assert ward.facts(r.PaperReply) == []
 
 
-ENCRYPTED = b"age-encryption.org/v1\n-> scrypt x 18\nabc\n--- " + b"A" * 43 + b"\n" + b"\x01" * 64
+ENCRYPTED = encrypted_by_age(b"name,number")
 
 
 class TestEnclosures:

@@ -13,8 +13,6 @@ import json
 from datetime import datetime
 from typing import Literal
 
-from pydantic import ValidationError
-
 from notice_cycle.errors import Altered
 from notice_cycle.records import Quantities
 from notice_cycle.values import CycleId, Frozen, PackageId, StoredFile, canonical
@@ -76,9 +74,10 @@ class Manifest(Frozen):
         """Raises Altered when the bytes are not a canonical manifest."""
         try:
             manifest = cls.model_validate(json.loads(content))
-        except (ValueError, ValidationError, RecursionError):
-            manifest = None
-        if manifest is None or manifest.content() != content:
+            is_canonical = manifest.content() == content
+        except (ValueError, TypeError, RecursionError):  # pydantic's is a ValueError
+            is_canonical = False
+        if not is_canonical:
             raise Altered(
                 "manifest.json が送付目録の形式ではありません。",
                 advice="区に連絡し、パッケージの再送を求めてください。",
