@@ -38,7 +38,7 @@ down:
 check: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=include:plugins $(BIN)/mypy -p notice_cycle -p contractor_kit -p synthetic_ward -p embedded_ward
+	MYPYPATH=include:plugins $(BIN)/mypy -p notice_cycle -p contractor_kit -p synthetic_ward -p embedded_ward -p acceptance_pack
 
 test: venv check
 	@tools/debian-packages
