@@ -27,7 +27,7 @@ from tests.unit.contractor_kit.test_stock_tools import run, run_age
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.delivery.reconcile import verify_delivery
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange import door
 from notice_cycle.exchange.messages import (
@@ -177,19 +177,12 @@ def test_a_cycle_is_completed_from_receipt_to_certificate_with_stock_tools_alone
         contractor.writes(kind)
     assert contractor.sent(DestructionCertificate).message.papers[0].sheets == 3
     erased, certificate = contractor.sent(ErasureReport), contractor.sent(ErasureCertificate)
-    erasure = verify_erasure(
-        package.composition,
-        package.encryption,
-        _confirmed(report.message),
-        erased.message,
-        certificate.message,
-        left={package.encryption.files[0].name: package.encryption.files[0].sha256},
-        opened=[second_level],
-        report_sha256=erased.sha256,
-        certificate_sha256=certificate.sha256,
-        **said,
+    proof = Proof(
+        CONTRACTOR, CONTRACTOR, erased.message, erased.sha256, certificate.message, certificate.sha256
     )
-    assert (erasure.copies_erased, erasure.notices) == (2, 12)
+    history = package.delivered(second_level, delivered, _confirmed(report.message))
+    erasure = verify_erasure(history, [proof])
+    assert (erasure.copies_erased, erasure.notices) == (3, 12)
 
 
 @pytest.mark.parametrize("kind", sorted(MESSAGES))

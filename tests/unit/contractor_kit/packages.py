@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.builders import a_cycle
 
 from contractor_kit.package_check import CheckedPackage, check_package
 from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
@@ -25,15 +26,19 @@ from notice_cycle.encryption.wrapping import KeyEncryptionKey
 from notice_cycle.exchange.messages import MESSAGE_NAMESPACE
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE, marking
 from notice_cycle.exchange.print_file import DATA_KIND, TRAILER_DIGITS, TRAILER_KIND
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     AmountTotal,
     CompositionRecord,
+    ContentReceiptRecord,
+    DeliveryConfirmationRecord,
     EncryptionRecord,
     HandoverApprovalRecord,
     HandoverRecord,
     OverLgwan,
     PostalLot,
     Quantities,
+    Record,
 )
 from notice_cycle.settings import Settings
 from notice_cycle.values import Person
@@ -80,6 +85,16 @@ class APackage:
                 listing=(),
             ),
         )
+
+    def delivered(self, *records: Record) -> CycleHistory:
+        """The cycle up to the confirmed delivery, with this package and the records that judged its answers."""
+        cycle = a_cycle().up_to(DeliveryConfirmationRecord)
+        opened = cycle[ContentReceiptRecord].model_copy(
+            update={"print_file_sha256": self.composition.print_file.sha256}
+        )
+        known = (self.composition, self.encryption, self.handover, opened, *records)
+        own = {type(one): one for one in known}
+        return replace(cycle, records=tuple(own.get(type(one), one) for one in cycle.records)).history()
 
     @property
     def checked(self) -> CheckedPackage:
