@@ -218,7 +218,7 @@ class TestWhatNobodyWaitsFor:
     async def test_what_reports_about_another_package_is_refused(self, ward: Ward) -> None:
         ward.lays(a_measure_change(HANDED_OVER, manifest_sha256="0" * 64))
         await ward.looks()
-        assert "いま有効なパッケージ" in ward.facts(r.ReplyRefused)[0].reason_ja
+        assert "この発送回のパッケージ" in ward.facts(r.ReplyRefused)[0].reason_ja
 
     async def test_a_first_answer_to_a_stage_is_left_to_the_stage(self, ward: Ward) -> None:
         ward.lays(RECEIPT)
