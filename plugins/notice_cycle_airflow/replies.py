@@ -25,6 +25,7 @@ from notice_cycle.exchange.messages import (
     Enclosure,
     IncidentNotice,
     Message,
+    Rejection,
 )
 from notice_cycle.handover.lgwan import Destination, check_destination
 from notice_cycle.handover.route import route_of
@@ -245,6 +246,8 @@ class Reception:
             on_paper=paper,
         )
         packages = {record.manifest_sha256 for record in self.history.ever(EncryptionRecord)}
+        if found.laid.message is Rejection:  # it stops the waiting: only for the package that is waited for
+            packages = {self.history.latest(EncryptionRecord).manifest_sha256}
         if found.laid.kind not in SETTLED_BY and admitted.message.manifest_sha256 not in packages:
             # Of the others the stage that waits for them says so.
             raise Refused(
