@@ -4,6 +4,7 @@
 # make check    lint and types only
 # make compose-check  the deployment in containers, built, tried and stopped; needs a Docker engine
 # make bench    the pipeline over wards of 70,000 and 1,000,000 beside the obvious way, and the hand-over (hours, 12 GB)
+# make fuzz     100,000 hostile inputs against everything that reads what a contractor sends (minutes)
 # make pins     resolves requirements*.in anew
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PYTHONPATH := include:plugins
 
-.PHONY: demo down test check compose-check bench pins venv clean
+.PHONY: demo down test check compose-check bench fuzz pins venv clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,7 +38,7 @@ down:
 check: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=include:plugins $(BIN)/mypy -p notice_cycle -p contractor_kit -p synthetic_ward -p embedded_ward
+	MYPYPATH=include:plugins $(BIN)/mypy -p notice_cycle -p contractor_kit -p synthetic_ward -p embedded_ward -p acceptance_pack
 
 test: venv check
 	@tools/debian-packages
@@ -49,6 +50,9 @@ compose-check: venv
 bench: venv
 	$(BIN)/python -m bench.data
 	$(BIN)/python -m bench.handover
+
+fuzz: venv
+	@PYTHONPATH=include:plugins:. $(BIN)/python -m bench.fuzz
 
 pins: venv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -q requirements.in -o requirements.txt

@@ -11,9 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from cryptography.hazmat.primitives import serialization
@@ -21,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.conninfo import make_conninfo
 
 from bench.case import FISCAL_YEAR, Case
-from synthetic_ward import Ward, batch_of, build_ward, load_ward, residents
+from synthetic_ward import Ward, batch_of, build_ward, load_ward
 
 ORDINARY, SPECIAL = "premium_notice_ordinary", "premium_notice_special"
 _OTHER = {ORDINARY: SPECIAL, SPECIAL: ORDINARY}
@@ -29,21 +27,7 @@ _OTHER = {ORDINARY: SPECIAL, SPECIAL: ORDINARY}
 
 def ward_for(notice: str, persons: int) -> Ward:
     """A clean ward of so many insured persons, nearly all of them due the notice if it is the ordinary one's."""
-    if notice != ORDINARY:
-        return build_ward(persons)
-    with mock.patch.object(residents, "share_out", _without_deductions):
-        return build_ward(persons)
-
-
-def _without_deductions(rng: residents.Rng, acquired_on: np.ndarray, fiscal_year: int) -> residents.Cohorts:
-    """Who is collected from by pension, apart from the cases of August's changes, pays by slip or account."""
-    cohorts = _shares(rng, acquired_on, fiscal_year)
-    few = len(cohorts.changed["pension"])
-    kept, others = cohorts.special[:few], cohorts.special[few:]
-    return replace(cohorts, special=kept, ordinary=np.concatenate([cohorts.ordinary, others]))
-
-
-_shares = residents.share_out
+    return build_ward(persons, deductions=notice != ORDINARY)
 
 
 def put_up(ward: Ward, notice: str, folder: Path, dsn: str) -> Case:

@@ -8,8 +8,6 @@ from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
 from notice_cycle_airflow.views import copies, plan, report
 
-copies.serve(report.app)
-
 
 class NoticeCyclePlugin(AirflowPlugin):
     """Timetable of the yearly start; pages report, plan and copies; forms that show what they say now; a UI in Japanese."""

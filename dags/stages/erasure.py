@@ -4,6 +4,7 @@ from airflow.sdk import chain, task, task_group
 
 from notice_cycle.erasure.confirmation import ErasureConfirmation
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
+from notice_cycle.handover.returns import Returns
 from notice_cycle.records import ErasureRecord
 from notice_cycle_airflow.operators.evidence_form import EvidenceForm
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
@@ -49,3 +50,6 @@ def erasure() -> None:
         verify_erasure(),
         EvidenceForm(task_id="confirm_erasure", form=ErasureConfirmation),
     )
+    EvidenceForm(
+        task_id="confirm_returns", form=Returns
+    )  # beside the erasure; skipped where no disc went out

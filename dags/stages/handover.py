@@ -13,6 +13,7 @@ def handover() -> None:
     def send() -> str:
         """送信箱の暗号文を委託先に送り、読み戻して照合してから名前を付けます。同じものを二度は送りません。"""
         from notice_cycle.records import HandoverRecord
+        from notice_cycle_airflow.proposing import proposing_disc
         from notice_cycle_airflow.run_context import current_cycle, only_by, telling
         from notice_cycle_airflow.sending import send_package
 
@@ -22,7 +23,8 @@ def handover() -> None:
 
             def sent(history):
                 cycle.judge_gates("handover", "lgwan")
-                return send_package(cycle, history)
+                with proposing_disc(cycle):
+                    return send_package(cycle, history)
 
             return cycle.once(HandoverRecord, sent)
 
@@ -61,6 +63,22 @@ def handover() -> None:
             cycle.begin_handover("dvd")
             return make_discs(cycle)
 
+    @task(task_display_name="媒体の書込みと読み戻し", pool="heavy")
+    def burn_discs() -> str:
+        """書込み装置があれば、イメージを DVD に書き込み、読み戻して照合します。なければ、職員が行うことを示します。"""
+        from notice_cycle_airflow.discs import burn_discs
+        from notice_cycle_airflow.run_context import current_cycle, only_by, telling
+
+        with telling():
+            cycle = current_cycle()
+            only_by(cycle, "dvd")
+            return burn_discs(cycle)
+
     send()
     chain(prepare_upload(), EvidenceForm(task_id="confirm_upload", form=Upload))
-    chain(withdraw_copies(), make_discs(), EvidenceForm(task_id="confirm_discs", form=DiscHandover))
+    chain(
+        withdraw_copies(),
+        make_discs(),
+        burn_discs(),
+        EvidenceForm(task_id="confirm_discs", form=DiscHandover),
+    )

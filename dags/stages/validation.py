@@ -46,9 +46,13 @@ def validation() -> None:
             history = cycle.history()
             validation = history.latest(ValidationRecord)
             printed = history.facts(FindingListPrinted)
-            if not any(rule.broken for rule in validation.rules):
+            broken = {rule.rule for rule in validation.rules if rule.broken}
+            if not broken:
                 return "該当なし"
-            if any(one.validation_sha256 == validation.staging_sha256 for one in printed):
+            if any(
+                one.validation_sha256 == validation.staging_sha256 and one.rules.keys() == broken
+                for one in printed
+            ):
                 return "印刷済み"
             fact = print_finding_list(
                 validation,

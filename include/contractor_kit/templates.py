@@ -66,12 +66,12 @@ def _print_job(printer: str, sheets: int, purpose: str, reason: str = "") -> Pri
     )
 
 
-def _erased(place: str, method: str, tool: str) -> ErasedCopy:
+def _erased(place: str, method: str, tool: str, carrier: str = "パソコン") -> ErasedCopy:
     return ErasedCopy.model_validate(
         {
             "place": place,
             "file_sha256": _DIGEST,
-            "carrier": "パソコン",
+            "carrier": carrier,
             "method": method,
             "tool": tool,
             "serial_number": "製造番号",
@@ -122,8 +122,9 @@ _EXAMPLES: dict[str, Message] = {
             **_ABOUT,
             notices=100,
             copies=(
-                _erased("PRINT-PC-1（受け取った暗号化ファイル）", "clear", "上書き1回のうえ削除"),
-                _erased("PRINT-PC-1（開いた印字データ）", "clear", "上書き1回のうえ削除"),
+                _erased("PRINT-PC-1（受け取った暗号化ファイル）", "purge", "暗号化ボリュームの鍵の破棄"),
+                _erased("PRINT-PC-1（開いた印字データ）", "purge", "暗号化ボリュームの鍵の破棄"),
+                _erased("SFTP サーバーの受け口", "clear", "上書き1回のうえ削除", "サーバー"),
             ),
             backups="バックアップは取得していない",
         ),

@@ -1,9 +1,10 @@
 """The print contractor of the demo, as a process of its own: it does what the contract says, step by step.
 
-It has the contractor kit, a login on the SFTP host, and a desk: a folder where paper handed to it appears,
-`*.pdf` passphrase notices and `delivery-accepted-<cycle>` when the ward's officer has received the goods. It
-reads no path of the ward. Every step looks at what lies in its home first, so it may be stopped at any
-moment and started again. Its log has one line a step: counts and ids, no personal data, no passphrase.
+It has the contractor kit, a login on the SFTP host, and a desk: a folder where what is handed to it appears,
+`*.pdf` passphrase notices, discs, uploads to its page (`desk.py`), and `delivery-accepted-<cycle>` when the ward's
+officer has received the goods. It reads no path of the ward. Every step looks at what lies in its home first, so it
+may be stopped at any moment and started again. Its log has one line a step: counts and ids, no personal data, no
+passphrase.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -28,6 +30,7 @@ from contractor_kit.files import write_whole
 from contractor_kit.opening import count_print_file, is_synthetic, open_package
 from contractor_kit.package_check import CheckedPackage, SignedManifest, check_package, read_manifest
 from contractor_kit.tables import read_erased_copies
+from embedded_ward.desk import Discs, Page, Way, is_package
 from notice_cycle import clock
 from notice_cycle.encryption.passphrase import Passphrase, parse
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
@@ -48,7 +51,7 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, Manifest
-from notice_cycle.values import FileName, PackageId
+from notice_cycle.values import FileName, stored_file
 
 log = logging.getLogger("contractor")
 
@@ -104,6 +107,11 @@ class Home:
         """Manifest, answers, and for each answer sent a `.sent`."""
         return self.folder / "records"
 
+    @property
+    def way(self) -> Path:
+        """By which way the package came."""
+        return self.records / "way"
+
     def has_sent(self, kind: type[Message]) -> bool:
         """Whether an answer lies on the host."""
         return self._sent(kind).exists()
@@ -124,12 +132,16 @@ class Home:
 class Host:
     """The SFTP host as the contractor uses it."""
 
+    name = "lgwan"
+    place_ja = "SFTPサーバーの受け口（届いたパッケージ）"
+    erased_with_ja = "SFTPで削除"
+
     def __init__(self, sftp: asyncssh.SFTPClient) -> None:
         self._sftp = sftp
 
     async def packages(self) -> list[str]:
         """The packages for which a folder lies there."""
-        return sorted(name for name in await self._names(TO_CONTRACTOR) if _is(PackageId, name))
+        return sorted(name for name in await self._names(TO_CONTRACTOR) if is_package(name))
 
     async def arrival(self, package: str) -> tuple[Any, ...] | None:
         """Size and time of SHA256SUMS, which the ward sends last; None while the package is on its way."""
@@ -145,7 +157,7 @@ class Host:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
         for name in await self._names(TO_CONTRACTOR / package):
-            if _is(FileName, name) and not name.endswith(".part"):
+            if _is_file_name(name) and not name.endswith(".part"):
                 await self._sftp.get(TO_CONTRACTOR / package / name, partial / name)
         partial.replace(target)
 
@@ -167,6 +179,10 @@ class Host:
             await self._sftp.rmdir(folder)
         if await self._sftp.exists(folder):
             raise CannotLook(f"{folder} が残っています。")
+
+    async def give_back(self, cycle: str) -> int:
+        """Nothing: what came over the line is erased, not given back."""
+        return 0
 
     async def _names(self, folder: PurePosixPath) -> list[str]:
         try:
@@ -208,11 +224,16 @@ class Contractor:
     complaints: dict[str, str] = field(default_factory=dict)
     """What was last said about a package, so that it is said once."""
 
-    async def look(self, host: Host) -> None:
-        """One look at the host and the desk. One package's fault does not hold up another."""
-        for package in newest_of_each_cycle({*await host.packages(), *self._known_packages()}):
+    async def look(self, *ways: Way) -> None:
+        """One look at every way that is open now. One package's fault does not hold up another."""
+        found = {package: way.name for way in ways for package in await way.packages()}
+        open_ways = {way.name: way for way in ways}
+        for package in newest_of_each_cycle({*found, *self._known_packages()}):
+            work = PackageWork(self, open_ways, package, found.get(package, ""))
+            if not work.has_way:
+                continue  # it came over a line that is down
             try:
-                await PackageWork(self, host, package).advance()
+                await work.advance()
                 self.complaints.pop(package, None)
             except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
                 raise
@@ -227,19 +248,32 @@ class Contractor:
 
     def _known_packages(self) -> list[str]:
         folder = self.options.home / "packages"
-        return (
-            [path.name for path in folder.iterdir() if _is(PackageId, path.name)] if folder.exists() else []
-        )
+        return [path.name for path in folder.iterdir() if is_package(path.name)] if folder.exists() else []
 
 
 class PackageWork:
     """The contractor's procedure for one package. Each step gives True when it is done, False while it waits."""
 
-    def __init__(self, contractor: Contractor, host: Host, package: str) -> None:
-        self.contractor, self.options, self.host = contractor, contractor.options, host
+    def __init__(
+        self, contractor: Contractor, ways: Mapping[str, Way], package: str, found_on: str = ""
+    ) -> None:
+        self.contractor, self.options, self.ways = contractor, contractor.options, ways
         self.package, self.cycle = package, cycle_of(package)
         self.home = Home(self.options.home / "packages" / package)
         self.allowed = AllowedSigners.load(self.options.ward_signers)
+        self.came_by = self.home.way.read_text("ascii") if self.home.way.exists() else found_on
+
+    @property
+    def has_way(self) -> bool:
+        """Whether the way by which the package came is open."""
+        return self.came_by in self.ways
+
+    @property
+    def host(self) -> Way:
+        """The way by which the package came. Raises CannotLook while it is not open."""
+        if not self.has_way:
+            raise CannotLook(f"{self.package} の届いた経路（{self.came_by}）を使えません。")
+        return self.ways[self.came_by]
 
     async def advance(self) -> None:
         """Goes on from the first step that is not done."""
@@ -250,6 +284,7 @@ class PackageWork:
             self.confirm_receipt,
             self.open,
             self.print_and_deliver,
+            self.give_back,
             self.erase,
             self.certify,
         ):
@@ -271,6 +306,7 @@ class PackageWork:
             self.contractor.turned_away[self.package] = arrival
             shutil.rmtree(self.home.package)
             raise
+        write_whole(self.home.way, self.came_by.encode("ascii"))
         for name in (MANIFEST_SIGNATURE, MANIFEST):
             write_whole(self.home.records / name, (self.home.package / name).read_bytes())
         self._note(
@@ -293,7 +329,11 @@ class PackageWork:
         if not print_path.exists():
             if not self._open_with(passphrases_on_desk(self.options.desk, self.cycle)):
                 return False
-            self._note("opened with the passphrase from the paper: %d bytes", manifest.print_file.size_bytes)
+            self._note(
+                "opened with %s and the passphrase from the paper: %d bytes",
+                "7-Zip" if uses_seven_zip(manifest) else "the kit",
+                manifest.print_file.size_bytes,
+            )
         counted = count_print_file(print_path, manifest)
         return await self._answer(
             ContentReceipt,
@@ -312,12 +352,18 @@ class PackageWork:
         )
         return True
 
-    async def erase(self) -> bool:
-        """Once the goods were accepted, erases every copy and sends データ消去報告書."""
-        if self.home.has_sent(ErasureReport):
-            return True
+    async def give_back(self) -> bool:
+        """Once the goods were accepted: discs and passphrase notices go back to the ward (媒体・通知書の返却)."""
         if not (self.options.desk / f"delivery-accepted-{self.cycle}").exists():
             return False
+        if given_back := await self.host.give_back(self.cycle):
+            self._note("%d discs and papers given back", given_back)
+        return True
+
+    async def erase(self) -> bool:
+        """Destroys the spoilage, erases every copy and sends データ消去報告書."""
+        if self.home.has_sent(ErasureReport):
+            return True
         await self._destroy_spoilage()
         copies = await self._erase_copies()
         return await self._answer(
@@ -383,7 +429,7 @@ class PackageWork:
         for secret in (secret for secret in secrets if secret not in self.contractor.tried):
             package = self._package()
             try:
-                open_package(package, secret, self.home.work, synthetic=is_synthetic(package.manifest))
+                open_as_told(package, secret, self.home.work)
             except Refused as fault:
                 self.contractor.tried.add(secret)
                 self.contractor.complain(self.package, str(fault))
@@ -397,18 +443,25 @@ class PackageWork:
         noted = self.home.records / _ERASED
         copies = read_erased_copies(noted, manifest) if noted.exists() else []
         encrypted, opened = manifest.encrypted_file.sha256, manifest.print_file.sha256
-        held: list[tuple[Carrier, str, Callable[[], Awaitable[None]]]] = [
-            ("パソコン", opened, self._erase_work),
-            ("パソコン", encrypted, self._erase_package),
-            ("サーバー", encrypted, self._erase_on_host),
+        held: list[tuple[Carrier, str, str, Callable[[], Awaitable[None]]]] = [
+            ("パソコン", opened, _OVERWRITTEN, self._erase_work),
+            ("パソコン", encrypted, _OVERWRITTEN, self._erase_package),
         ]
+        if self.host.erased_with_ja:
+            held.append(("サーバー", encrypted, self.host.erased_with_ja, self._erase_on_host))
         for earlier in self._earlier_packages():
             if replaced := earlier.manifest_if_held():
-                held.append(("サーバー", replaced.encrypted_file.sha256, earlier.erase_all))
-                held.append(("パソコン", replaced.encrypted_file.sha256, earlier.erase_all))
+                gone = replaced.encrypted_file.sha256
+                held.append(
+                    ("サーバー", gone, self.host.erased_with_ja or "受け口から削除", earlier.erase_all)
+                )
+                held.append(("パソコン", gone, _OVERWRITTEN, earlier.erase_all))
                 if earlier.home.has_sent(ContentReceipt) and replaced.print_file.sha256 != opened:
-                    held.append(("パソコン", replaced.print_file.sha256, earlier.erase_all))
-        for carrier, digest, erase in held:
+                    held.append(("パソコン", replaced.print_file.sha256, _OVERWRITTEN, earlier.erase_all))
+        for withdrawn, digest in withdrawn_on_desk(self.options.desk, self.cycle).items():
+            if not (self.options.home / "packages" / withdrawn).exists():
+                held.append(("サーバー", digest, f"受領していない（{withdrawn}）", _nothing_to_erase))
+        for carrier, digest, tool, erase in held:
             if any((copy.carrier, copy.file_sha256) == (carrier, digest) for copy in copies):
                 continue
             started_at = clock.now()
@@ -420,7 +473,7 @@ class PackageWork:
                     carrier=carrier,
                     file_sha256=digest,
                     method="clear" if on_host else "purge",
-                    tool="SFTPで削除" if on_host else _OVERWRITTEN,
+                    tool=tool,
                     serial_number="SFTP-1" if on_host else _PC,
                     started_at=started_at,
                     erased_at=clock.now(),
@@ -436,9 +489,9 @@ class PackageWork:
     def _earlier_packages(self) -> list["PackageWork"]:
         """Packages of the same cycle that this one replaced."""
         known = self.options.home / "packages"
-        names = sorted(path.name for path in known.iterdir() if _is(PackageId, path.name))
+        names = sorted(path.name for path in known.iterdir() if is_package(path.name))
         return [
-            PackageWork(self.contractor, self.host, name)
+            PackageWork(self.contractor, self.ways, name)
             for name in names
             if cycle_of(name) == self.cycle and name != self.package
         ]
@@ -476,6 +529,48 @@ class PackageWork:
 
     def _note(self, sentence: str, *facts: object) -> None:
         log.info("%s: " + sentence, self.package, *facts)
+
+
+async def _nothing_to_erase() -> None:
+    return
+
+
+def uses_seven_zip(manifest: Manifest) -> bool:
+    """Whether a package is opened with 7-Zip on this machine."""
+    return manifest.encryption == "zip-aes256" and shutil.which("7z") is not None
+
+
+def open_as_told(package: CheckedPackage, secret: Passphrase, out: Path) -> None:
+    """Opens a package as the guide says for its format: a ZIP with 7-Zip where that is installed, else the kit."""
+    manifest = package.manifest
+    if not uses_seven_zip(manifest):
+        open_package(package, secret, out, synthetic=is_synthetic(manifest))
+        return
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = subprocess.run(
+        ["7z", "x", "-y", f"-o{out}", str(package.encrypted_path)],
+        input=f"{secret.reveal()}\n".encode(
+            "ascii"
+        ),  # asked for, as of a person: a process list shows arguments
+        capture_output=True,
+        check=False,
+    )
+    path = out / manifest.print_file.name
+    if opened.returncode or stored_file(path).sha256 != manifest.print_file.sha256:
+        erase_folder(out)
+        raise Refused(
+            "7-Zip で開けません。パスワードが違います。", advice="通知書を見て入力し直してください。"
+        )
+
+
+def withdrawn_on_desk(desk: Path, cycle: str) -> dict[str, str]:
+    """Packages of which the ward told on paper that they are not to be used: name and SHA-256 of the encrypted file."""
+    told = {path.name.removeprefix("withdrawn-"): path for path in sorted(desk.glob("withdrawn-*"))}
+    return {
+        package: path.read_text(encoding="ascii").strip()
+        for package, path in told.items()
+        if is_package(package) and cycle_of(package) == cycle
+    }
 
 
 def cycle_of(package: str) -> str:
@@ -566,9 +661,9 @@ def _overwrite(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _is(kind: Any, name: str) -> bool:
+def _is_file_name(name: str) -> bool:
     try:
-        TypeAdapter(kind).validate_python(name)
+        TypeAdapter(FileName).validate_python(name)
     except ValidationError:
         return False
     return True
@@ -577,17 +672,19 @@ def _is(kind: Any, name: str) -> bool:
 async def work(options: ContractorOptions, stopped: asyncio.Event) -> None:
     """Looks every second until `stopped`; what cannot be reached is tried again."""
     contractor, last_fault = Contractor(options), ""
+    by_hand = Discs(options.desk), Page(options.desk)
     while not stopped.is_set():
         try:
             async with connected(options) as host:
                 while not stopped.is_set():
-                    await contractor.look(host)
+                    await contractor.look(host, *by_hand)
                     last_fault = ""
                     await _pause(stopped)
         except (OSError, asyncssh.Error) as fault:
             if type(fault).__name__ != last_fault:
                 last_fault = type(fault).__name__
                 log.warning("cannot go on, trying again: %s", last_fault)
+            await contractor.look(*by_hand)  # discs come just when the line is down
             await _pause(stopped)
 
 

@@ -75,6 +75,11 @@ class WardLayout:
         return self.root / "inbox"
 
     @property
+    def reply_desk(self) -> Path:
+        """Where officers put answers that did not come over LGWAN."""
+        return self.root / "reply_desk"
+
+    @property
     def heads(self) -> Path:
         """Where the ledger's head is noted, outside its database."""
         return self.root / "heads"
@@ -160,6 +165,7 @@ class WardLayout:
         for directory in (
             self.outbox,
             self.inbox,
+            self.reply_desk,
             self.heads,
             self.checkpoints,
             self.drops,

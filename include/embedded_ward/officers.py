@@ -1,14 +1,17 @@
 """The scripted officers of the demo: they answer forms through Airflow's REST API, each as their own user.
 
-A separate process that has the officers' passwords, the web UI's address, the print tray and the contractor's
-desk, and nothing else. It carries paper from the tray to the desk, counts what the forms show, and answers.
+A separate process that has the officers' passwords, the web UI's address, the print tray, the outbox, the ward's
+reply desk and the contractor's desk, and nothing else. It carries paper, discs and uploads to the contractor's desk and
+answers back from it, counts what the forms show, and answers. What it says that it compared, it has compared.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import shutil
 import ssl
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from embedded_ward.desk import ANSWERS, DISCS, PAGE, RETURNED
 from notice_cycle import clock
 from notice_cycle.forms import tokyo
 
@@ -83,23 +87,41 @@ class WaitingForm:
 Answer = tuple[str, str, dict[str, str | None]]
 """Who answers, the option, the fields."""
 
+SAFE, CABINET = "架空印刷 第一工場 金庫", "架空印刷 管理部 鍵付キャビネット"
+_ROW = re.compile(r"^\| (\S+) \|.*`([0-9a-f]{64})`", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders an officer reaches. `replies`: the ward's desk for answers that do not come over LGWAN."""
+
+    tray: Path
+    desk: Path
+    outbox: Path
+    replies: Path
+
 
 class Script:
     """What the officers do when a form asks them."""
 
-    def __init__(self, officers: dict[str, Officer], tray: Path, desk: Path) -> None:
-        self.officers, self.tray, self.desk = officers, tray, desk
+    def __init__(self, officers: dict[str, Officer], places: Places) -> None:
+        self.officers, self.places = officers, places
+        self.tray, self.desk = places.tray, places.desk
         self._known: dict[str, Callable[[WaitingForm], Answer | None]] = {
             "年度設定確認": self._confirm_year_settings,
             "検証確認": self._confirm_validation,
             "引渡し承認": self._approve_handover,
+            "アップロードの記録": self._upload,
+            "媒体引渡確認書": self._hand_over_discs,
             "パスワード引渡確認書": self._hand_over_passphrase,
             "納品確認書": self._confirm_delivery,
             "消去確認": self._confirm_erasure,
+            "返却確認書": self._take_back,
         }
 
     def look(self) -> None:
-        """Answers every form that has waited long enough."""
+        """Takes along what lies on the contractor's desk for the ward, and answers every form that has waited long enough."""
+        carry_answers(self.desk / ANSWERS, self.places.replies)
         found = self.officers["tanto1"].request("GET", _UNANSWERED)
         found.raise_for_status()
         for detail in found.json()["hitl_details"]:
@@ -118,6 +140,9 @@ class Script:
         print(f"{form.subject}: {who} → {option} ({response.status_code})", flush=True)
         if form.subject == "納品確認書" and response.is_success:
             (self.desk / f"delivery-accepted-{form.cycle}").touch()  # the receipt the driver takes back
+        if form.subject == "返却確認書" and response.is_success:
+            for path in (self.desk / RETURNED).glob(f"{form.cycle}-*"):
+                path.unlink()  # shredded
 
     def _confirm_year_settings(self, form: WaitingForm) -> Answer:
         return "shonin", "確認した", {"papers": "架空区介護保険条例（令和8年3月改正）"}
@@ -129,6 +154,86 @@ class Script:
 
     def _approve_handover(self, form: WaitingForm) -> Answer:
         return "shonin", "承認する", {"reason": None}
+
+    def _upload(self, form: WaitingForm) -> Answer | None:
+        """The files from the outbox to the contractor's page, by way of the intranet PC."""
+        files = dict(_ROW.findall(form.body))
+        package = next(iter(files)).split(".")[0]
+        with tempfile.TemporaryDirectory(prefix="intranet-pc-") as computer:
+            here = Path(computer) / package
+            if not _copied(self.places.outbox / form.cycle, files, here):
+                return None
+            uploaded_at, uploading = tokyo(clock.now()), self.desk / PAGE / f".{package}"
+            if not (self.desk / PAGE / package).exists():
+                shutil.copytree(here, uploading, dirs_exist_ok=True)
+                uploading.rename(self.desk / PAGE / package)
+        return (
+            "tanto1",
+            "アップロードした",
+            {
+                "uploaded_at": uploaded_at,
+                "computer": "INTRA-012",
+                "uploader": "青木 一郎",
+                "remote_folder": package,
+                "digest_compared": "送信前に照合した",
+                "deleted_at": tokyo(clock.now()),
+            },
+        )
+
+    def _hand_over_discs(self, form: WaitingForm) -> Answer | None:
+        """Each image onto a disc, which is read back, to the contractor; he is told which package not to use."""
+        rows = dict(_ROW.findall(form.body))
+        earlier = {name: digest for name, digest in rows.items() if re.search(r"-p[0-9]+$", name)}
+        if "**引き上げていない**" in form.body:
+            return None  # somebody has to ask the contractor for it in writing
+        discs = {f"{label}.iso": digest for label, digest in rows.items() if label not in earlier}
+        if not _copied(self.places.outbox / form.cycle, discs, self.desk / DISCS):
+            return None
+        for package, digest in earlier.items():
+            (self.desk / f"withdrawn-{package}").write_text(digest, encoding="ascii")
+        return (
+            "tanto2",
+            "引き渡した",
+            {
+                "handed_at": tokyo(clock.now()),
+                "giver": "石川 恵",
+                "taker": "印刷 次郎",
+                "quantity": str(len(discs)),
+                "means": "手渡し",
+                "tracking_number": None,
+                "burnt_at": "架空区役所 情報システム課 機械室",
+                "read_back": "一致した",
+                "kept_in_safe": SAFE,
+                "notice_kept_in": CABINET,
+                "lgwan_copy": "引き上げた" if earlier else "送っていない",
+                "filed_under": "架空介保第2号",
+            },
+        )
+
+    def _take_back(self, form: WaitingForm) -> Answer | None:
+        """Counts what the contractor has given back, once something lies there."""
+        back = self.desk / RETURNED
+        discs = list(back.glob(f"{form.cycle}-p*.iso"))
+        notices = list(back.glob(f"{form.cycle}-PW*.pdf"))
+        if not discs:
+            return None
+        now = tokyo(clock.now())
+        return (
+            "tanto2",
+            "返却を受けた",
+            {
+                "discs_returned_at": now,
+                "discs_giver": "印刷 次郎",
+                "discs_taker": "石川 恵",
+                "discs_quantity": str(len(discs)),
+                "discs_filed_under": "架空介保第3号",
+                "notices_returned_at": now,
+                "notices_giver": "印刷 太郎",
+                "notices_taker": "青木 一郎",
+                "notices_quantity": str(len(notices)),
+                "notices_filed_under": "架空介保第4号",
+            },
+        )
 
     def _hand_over_passphrase(self, form: WaitingForm) -> Answer | None:
         notices = list(self.tray.glob(f"{form.cycle}-PW*.pdf"))
@@ -176,21 +281,46 @@ class Script:
         )
 
 
+def carry_answers(from_desk: Path, to_desk: Path) -> None:
+    """The contractor's answers to the ward's reply desk, each whole, the signature before its message."""
+    for path in sorted(from_desk.glob("*/*.json*"), key=lambda path: path.suffix != ".sig"):
+        if path.suffix not in (".json", ".sig"):
+            continue  # still being written
+        folder = to_desk / path.parent.name
+        folder.mkdir(exist_ok=True)
+        beside = folder / f".{path.name}"
+        shutil.copyfile(path, beside)
+        beside.replace(folder / path.name)
+        path.unlink()
+
+
+def _copied(source: Path, digests: dict[str, str], target: Path) -> bool:
+    """Copies files, reads each back, and gives it its name only when it is what the form shows."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, digest in digests.items():
+        beside = target / f".{name}"
+        shutil.copyfile(source / name, beside)
+        if hashlib.sha256(beside.read_bytes()).hexdigest() != digest:
+            return False
+        beside.replace(target / name)
+    return bool(digests)
+
+
 def main() -> None:
     """Looks for forms until it is stopped."""
     parser = argparse.ArgumentParser(description="the scripted officers of the demo")
     parser.add_argument("--address", required=True)
     parser.add_argument("--authority", type=Path, help="PEM file: whom to trust for the address")
     parser.add_argument("--passwords", type=Path, required=True, help="JSON file: login to password")
-    parser.add_argument("--tray", type=Path, required=True)
-    parser.add_argument("--desk", type=Path, required=True)
+    for folder in ("--tray", "--desk", "--outbox", "--replies"):
+        parser.add_argument(folder, type=Path, required=True)
     options = parser.parse_args()
     passwords = json.loads(options.passwords.read_text(encoding="utf-8"))
     officers = {
         name: Officer(name, password, options.address, options.authority)
         for name, password in passwords.items()
     }
-    script = Script(officers, options.tray, options.desk)
+    script = Script(officers, Places(options.tray, options.desk, options.outbox, options.replies))
     while True:
         try:
             script.look()

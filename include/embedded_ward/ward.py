@@ -103,6 +103,7 @@ class EmbeddedWard:
                 self.layout.print_tray,
                 "--desk",
                 self.desk,
+                *("--outbox", self.layout.outbox, "--replies", self.layout.reply_desk),
             ],
         )
 
@@ -200,6 +201,7 @@ class EmbeddedWard:
             "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(layout.root / "config" / "allowed_signers"),
             "NOTICE_CYCLE_OUTBOX": str(layout.outbox),
             "NOTICE_CYCLE_INBOX": str(layout.inbox),
+            "NOTICE_CYCLE_REPLY_DESK": str(layout.reply_desk),
             "NOTICE_CYCLE_LEDGER_READER_FILE": str(secrets / "ledger_reader_dsn"),
             "NOTICE_CYCLE_DROP_ROOT": str(layout.drops),
             "NOTICE_CYCLE_HEADS": str(layout.heads),

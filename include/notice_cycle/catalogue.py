@@ -250,6 +250,11 @@ class ItemLabel(Frozen):
             return value
         return self.values.get(value) or self.value_ja.format(value)
 
+    @staticmethod
+    def place(value: str) -> tuple[bool, int, str]:
+        """Where a value stands among the others of its item: numbers as numbers, その他 last."""
+        return (value == OTHERS, int(value) if value.isdecimal() else 10**9, value)
+
 
 class Configuration(Frozen):
     """Everything a cycle runs by, as it was when the cycle opened."""

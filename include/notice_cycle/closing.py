@@ -10,9 +10,16 @@ from pathlib import Path
 
 from notice_cycle.errors import Altered, Refused
 from notice_cycle.exchange.door import QUARANTINE
+from notice_cycle.handover.returns import Given
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import ClosingRecord, DestructionBegun, DestructionRecord
+from notice_cycle.records import (
+    ClosingRecord,
+    DestructionBegun,
+    DestructionRecord,
+    MediaReturn,
+    PassphraseReturn,
+)
 from notice_cycle.stage import CYCLE_RECORDS
 from notice_cycle.values import found_file
 from notice_cycle.vault import CycleVault
@@ -61,12 +68,16 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
         raise Altered(verdict.reason_ja, advice="証跡台帳が一致するまで、この発送回は完了できません。")
     needed = [record for record in CYCLE_RECORDS if record is not ClosingRecord]
     standing = {record.kind(): entry.digest for record in needed if (entry := history.entry_of(record))}
-    if missing := [record.label_ja for record in needed if record.kind() not in standing]:
+    missing = [record.label_ja for record in needed if record.kind() not in standing]
+    if missing := [*missing, *Given.of(history).missing]:
         raise Refused(
             f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。"
         )
+    beside = {
+        e.kind: e.digest for e in history.entries if e.kind in {MediaReturn.kind(), PassphraseReturn.kind()}
+    }
     return ClosingRecord(
-        evidence=standing, ledger_entries=verdict.entries, ledger_head=verdict.head, closed_at=at
+        evidence=standing | beside, ledger_entries=verdict.entries, ledger_head=verdict.head, closed_at=at
     )
 
 

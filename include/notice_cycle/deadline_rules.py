@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from notice_cycle.business_calendar import WARD, MonthDay
 from notice_cycle.errors import NotConfigured
+from notice_cycle.records import Route
 from notice_cycle.stage import STAGES
 from notice_cycle.values import Frozen
 
@@ -55,7 +56,8 @@ class Milestone(Frozen):
     """One due date: who must have done what, counted from where, and which record shows that it is done.
 
     Amber from `amber_before` the due moment on; red once `red_after` it has passed. `after`: a record that must
-    stand before anybody can be late with this. `told` false: shown in the plan, judged by nobody.
+    stand before anybody can be late with this. `route`: only where the package went this way. `told` false: shown in
+    the plan, judged by nobody.
     """
 
     id: MilestoneId
@@ -64,6 +66,7 @@ class Milestone(Frozen):
     who: Role
     anchor: str = Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")
     after: str | None = None
+    route: Route | None = None
     offset: Offset
     amber_before: Offset = Offset()
     red_after: Offset = Offset()

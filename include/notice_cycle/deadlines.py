@@ -29,7 +29,7 @@ from notice_cycle.errors import Refused
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import Fact, HandoverRecord, OpeningRecord, YearSettingsRecord
+from notice_cycle.records import Fact, HandoverRecord, OpeningRecord, Route, YearSettingsRecord
 from notice_cycle.stage import STAGES
 from notice_cycle.values import CYCLE_ID_PATTERN, CycleId, Frozen, Occasion
 
@@ -106,7 +106,7 @@ def judge(
             at=due_moment(one, plan, calendars, known),
         )
         for one in plan.rules.milestones
-        if one.told and (history is not None or one.stage == STAGES[0].id)
+        if one.told and (history is not None or one.stage == STAGES[0].id) and _has_gone(one.route, history)
     ]
     return sorted(dues, key=lambda due: due.due_at)
 
@@ -313,6 +313,11 @@ def _due(
         why_ja=milestone.why_ja,
         advice_ja=milestone.action_ja,
     )
+
+
+def _has_gone(route: Route | None, history: CycleHistory | None) -> bool:
+    handed = history.find(HandoverRecord) if history else None
+    return route is None or (handed is not None and handed.route == route)
 
 
 def _is_firm(milestone: Milestone, history: CycleHistory | None) -> bool:

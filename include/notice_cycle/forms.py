@@ -14,7 +14,7 @@ from notice_cycle import clock
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import Decision, Record
+from notice_cycle.records import Decision, Fact, Record
 from notice_cycle.values import Frozen, Person
 
 
@@ -85,15 +85,20 @@ class Form(ABC):
     role: ClassVar[str]
     options: ClassVar[tuple[str, ...]]
     fields: ClassVar[tuple[Field, ...]] = ()
-    record: ClassVar[type[Record]]
+    record: ClassVar[type[Record] | None] = None
+    """What a valid answer becomes in the chain; None for a form that leaves facts beside it."""
 
     @abstractmethod
     def body(self, history: CycleHistory) -> str:
         """The facts needed to decide, as Markdown."""
 
     @abstractmethod
-    def judge(self, answer: Answer, history: CycleHistory) -> Record | Decision:
-        """The record to keep, or the decision to send back. Raises Refused when the answer cannot stand."""
+    def judge(self, answer: Answer, history: CycleHistory) -> Record | Decision | tuple[Fact, ...]:
+        """The record or facts to keep, or the decision to send back. Raises Refused when the answer cannot stand."""
+
+    def standing(self, history: CycleHistory) -> Entry | None:
+        """The entry that shows that the form is answered; None while it is to be asked."""
+        return history.entry_of(self.record) if self.record else None
 
     def applies(self, history: CycleHistory) -> bool:
         """Whether this dispatch asks for the form at all."""

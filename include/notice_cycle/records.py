@@ -564,6 +564,18 @@ class DiscsMade(Fact):
     made_at: datetime
 
 
+class DiscBurnt(Fact):
+    """媒体の書込みと読み戻し: a disc was written on the ward's drive and read back, byte for byte."""
+
+    label_ja = "媒体の書込みと読み戻し"
+    package: PackageId
+    disc: Disc
+    program: str
+    device: str
+    files_compared: int
+    read_back_at: datetime
+
+
 class CopyWithdrawn(Fact):
     """A package was taken off the contractor's host before it counted; what its folder held before and after."""
 
@@ -572,6 +584,33 @@ class CopyWithdrawn(Fact):
     found: tuple[RemoteFile, ...]
     left: tuple[RemoteFile, ...]
     withdrawn_at: datetime
+
+
+class _Returned(Frozen):
+    """返却確認書: what came back from the contractor, from whom to whom, and where the signed paper is filed."""
+
+    confirmation_number: str
+    package: PackageId
+    returned_at: datetime
+    giver: str
+    taker: str
+    contents: str
+    quantity: int
+    filed_under: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class MediaReturn(_Returned, Fact):
+    """返却確認書（媒体）: so many discs came back."""
+
+    label_ja = "返却確認書（媒体）"
+
+
+class PassphraseReturn(_Returned, Fact):
+    """返却確認書（パスワード）: so many passphrase notices came back."""
+
+    label_ja = "返却確認書（パスワード）"
 
 
 class RouteSwitched(Fact):

@@ -77,7 +77,8 @@ def find_laid(names: Iterable[str], signers: Mapping[str, str], contractor: str)
         number = int(match["number"] or 1)
         if signers.get(signer, contractor) == contractor and match["signer"]:
             continue  # neither a subcontractor of this cycle nor the contractor's own way of naming
-        found.append(Laid(file=name, kind=match["kind"], signer=signer, number=number, form=match["form"]))
+        form: Form = "csv" if match["form"] == "csv" else "json"
+        found.append(Laid(file=name, kind=match["kind"], signer=signer, number=number, form=form))
     return sorted(found, key=lambda laid: (laid.kind, laid.signer, laid.number, laid.form))
 
 

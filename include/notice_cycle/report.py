@@ -7,7 +7,8 @@ nothing of a person can be in it, because nothing of a person is in the ledger.
 from collections.abc import Iterator, Mapping
 
 from notice_cycle.catalogue import Configuration, ItemLabel
-from notice_cycle.composition.rules import EXCLUDED_JA
+from notice_cycle.composition.rules import CHARSETS_JA, EXCLUDED_JA
+from notice_cycle.composition.totals import total_ja
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.opening import REASONS_JA
@@ -64,12 +65,14 @@ def report(cycle: str, history: CycleHistory) -> Report:
 
 def _stage(history: CycleHistory) -> str:
     """The last step that stands."""
-    labels = {
-        record.kind(): f"{stage.label_ja}（{record.label_ja}）"
+    stage, record = next(
+        (stage, record)
         for stage in STAGES
         for record in stage.records
-    }
-    return f"{labels[history.current[-1].kind]} まで済み"
+        if record.kind() == history.current[-1].kind
+    )
+    step = "" if record.label_ja == stage.label_ja else f"の「{record.label_ja}」"
+    return f"「{stage.label_ja}」{step}まで済み"
 
 
 def _blocks(history: CycleHistory, configuration: Configuration) -> Iterator[Block]:
@@ -130,7 +133,7 @@ def _quantities(
 
     rows = [both("人数", f"{extraction.persons:,}人", f"{counted.persons:,}人" if counted else "")]
     for total in configuration.notice.totals:
-        after = composition.totals[total.item].label_ja if composition else ""
+        after = total_ja(composition, total.item) if composition else ""
         rows.append(both(f"{total.label_ja}の合計", extraction.totals[total.item].label_ja, after))
     if counted:
         rows += [
@@ -142,7 +145,7 @@ def _quantities(
         title="件数と金額",
         headings=("項目", "抽出（基幹系の統制票と一致）", "印字データ"),
         rows=tuple(rows),
-        note="印字データの件数・金額は、抽出から差分リストで除いた分を引いたものと一致しています。"
+        note="印字データの件数・金額は、抽出から差分一覧で除いた分を引いたものと一致しています。"
         if counted
         else "",
     )
@@ -186,9 +189,9 @@ def _distribution(item: str, validation: ValidationRecord, label: ItemLabel) -> 
     this, last = validation.counts.get(item, {}), validation.last_year.get(item, {})
     whole, whole_last = sum(this.values()), sum(last.values())
     rows = []
-    for value in sorted({*this, *last}, key=_place):
+    for value in sorted({*this, *last}, key=ItemLabel.place):
         now, then = this.get(value, 0), last.get(value, 0)
-        change = f"{now - then:+,}" if last else "－"
+        change = _change(now, then) if last else "－"
         rows.append(
             (
                 label.of(value),
@@ -206,7 +209,7 @@ def _distribution(item: str, validation: ValidationRecord, label: ItemLabel) -> 
             "",
             f"{whole_last:,}" if last else "－",
             "",
-            f"{whole - whole_last:+,}" if last else "－",
+            _change(whole, whole_last) if last else "－",
         )
     )
     year = f"{validation.last_year_of}年度" if validation.last_year_of else "前年度"
@@ -218,8 +221,8 @@ def _distribution(item: str, validation: ValidationRecord, label: ItemLabel) -> 
     )
 
 
-def _place(value: str) -> tuple[int, str]:
-    return (int(value), "") if value.isdecimal() else (10**9, value)
+def _change(now: int, then: int) -> str:
+    return f"{now - then:+,}" if now != then else "±0"
 
 
 def _share(part: int, whole: int) -> str:
@@ -228,19 +231,19 @@ def _share(part: int, whole: int) -> str:
 
 def _printing(configuration: Configuration, composition: CompositionRecord) -> Iterator[Block]:
     variants = configuration.notice.variants
-    rows = [("様式の版・文字集合", f"{composition.layout}・{composition.charset}")]
+    rows = [("様式の版・文字集合", f"{composition.layout}・{CHARSETS_JA[composition.charset]}")]
     if variants:
         rows += [
             (f"様式: {variants.values.get(value, value)}", f"{notices:,}通")
             for value, notices in composition.variants.items()
         ]
     rows += [
-        (f"差分リストによる除外: {EXCLUDED_JA.get(reason, reason)}", f"{n:,}人")
+        (f"差分一覧による除外: {EXCLUDED_JA.get(reason, reason)}", f"{n:,}人")
         for reason, n in composition.excluded.items()
     ]
     rows += [
-        ("差分リストによる送付先の訂正", f"{composition.corrected:,}人"),
-        ("差分リストのうち、この発送回にない番号", f"{composition.unknown_differences:,}件"),
+        ("差分一覧による送付先の訂正", f"{composition.corrected:,}人"),
+        ("差分一覧のうち、この発送回にない番号", f"{composition.unknown_differences:,}件"),
         ("名寄せで人が見るべきもの", f"{composition.ambiguous:,}件"),
         ("取り決めた外字に置き換えた文字", _characters(composition.replaced_characters)),
         ("カスタマバーコードを付けられない宛名", f"{composition.without_customer_barcode:,}封"),
@@ -248,8 +251,8 @@ def _printing(configuration: Configuration, composition: CompositionRecord) -> I
     ]
     yield Block(title=PRINT_FILE, headings=("項目", "内容"), rows=tuple(rows))
     yield Block(
-        title="郵便の区分と束",
-        headings=("束", "区分", "封筒"),
+        title="郵便の区分とロット",
+        headings=("ロット", "区分", "封筒"),
         rows=tuple((f"{lot.lot_no}", lot.postal_class, f"{lot.envelopes:,}封") for lot in composition.lots),
     )
 

@@ -15,7 +15,7 @@ from pydantic import model_validator
 from notice_cycle import copies  # noqa: F401 - its facts are evidence
 from notice_cycle.catalogue import _mapping, _parsed
 from notice_cycle.errors import NotConfigured
-from notice_cycle.gates import AWAITING_FACTS, JUDGED_STAGES, RULES
+from notice_cycle.gates import JUDGED_STAGES, RULES
 from notice_cycle.records import Fact, Record
 from notice_cycle.register.kinds import KINDS
 from notice_cycle.register.reminders import REMINDERS, TOLD_BY
@@ -187,7 +187,7 @@ def _where(where: str, stages: dict[str, str]) -> str:
 
 
 def _star(gate: str) -> str:
-    return "" if RULES[gate].stage in JUDGED_STAGES and gate not in AWAITING_FACTS else "＊"
+    return "" if RULES[gate].stage in JUDGED_STAGES else "＊"
 
 
 _SCOPE_JA = {

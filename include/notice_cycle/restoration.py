@@ -96,7 +96,7 @@ def _sound_end(ledger: Ledger) -> Head:
 
 
 _ENCRYPTED_FILE = re.compile(
-    rf"({PACKAGE_ID_PATTERN.strip('^$')})\.csv({'|'.join(re.escape(form.ending) for form in FORMATS.values())})"
+    rf"({PACKAGE_ID_PATTERN.strip('^$')})\.(?:csv|txt)({'|'.join(re.escape(form.ending) for form in FORMATS.values())})"
 )
 
 

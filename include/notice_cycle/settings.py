@@ -56,6 +56,11 @@ class Settings:
         return self._path("REPLY_DESK")
 
     @cached_property
+    def disc_drive(self) -> Path | None:
+        """The drive that burns discs; None: an officer burns the images elsewhere."""
+        return Path(device) if (device := self._environment.get(PREFIX + "DISC_DRIVE")) else None
+
+    @cached_property
     def print_tray(self) -> Path | None:
         """The folder that stands for a printer; None when a real printer is named."""
         return Path(folder) if (folder := self._environment.get(PREFIX + "PRINT_TRAY")) else None
@@ -94,7 +99,14 @@ class Settings:
     @cached_property
     def ledger_reader_dsn(self) -> str:
         """The libpq connection string of a login that can only read the ledger: what pages are made from."""
-        return self._path("LEDGER_READER_FILE").read_text(encoding="utf-8").strip()
+        path = self._path("LEDGER_READER_FILE")
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError:
+            raise NotConfigured(
+                "台帳を読むための接続設定のファイルを読めません。",
+                advice="NOTICE_CYCLE_LEDGER_READER_FILE のファイルと権限を確認してください。",
+            ) from None
 
     @cached_property
     def reply_interval_seconds(self) -> int:

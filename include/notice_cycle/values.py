@@ -72,9 +72,12 @@ class StoredFile(Frozen):
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785 canonical JSON (UTF-8). Raises TypeError on a float: amounts are whole yen."""
+    """RFC 8785 canonical JSON (UTF-8). Raises TypeError on a float: amounts are whole yen; ValueError beyond 2⁵³."""
     _refuse_floats(value)
-    return rfc8785.dumps(value)
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as unsayable:
+        raise ValueError("a number or text that canonical JSON cannot say") from unsayable
 
 
 def sha256(data: bytes) -> str:

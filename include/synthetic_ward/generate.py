@@ -30,9 +30,17 @@ _CORE_TABLES = (
 
 
 def build_ward(
-    persons: int = 70_000, seed: int = 2026, fiscal_year: int = 2026, *, premiums: PremiumTable | None = None
+    persons: int = 70_000,
+    seed: int = 2026,
+    fiscal_year: int = 2026,
+    *,
+    premiums: PremiumTable | None = None,
+    deductions: bool = True,
 ) -> Ward:
-    """An invented ward of `persons` (200 to 1,000,000) insured; equal arguments give equal digests."""
+    """An invented ward of `persons` (200 to 1,000,000) insured; equal arguments give equal digests.
+
+    Without `deductions` from pensions, nearly everybody pays by slip or account.
+    """
     if not FEWEST_PERSONS <= persons <= MOST_PERSONS:
         raise ValueError(f"persons must be {FEWEST_PERSONS} to {MOST_PERSONS}, not {persons}")
     table = premiums or load_premiums(PREMIUMS, fiscal_year)
@@ -40,7 +48,7 @@ def build_ward(
 
     homes = residents.households(rng, persons)
     born, acquired = residents.births_and_acquisitions(rng, homes, fiscal_year)
-    cohorts = residents.share_out(rng, acquired, fiscal_year)
+    cohorts = residents.share_out(rng, acquired, fiscal_year, deductions=deductions)
     lost = _mid_year(rng, cohorts, born, acquired, fiscal_year)
     lost_later = _lost_in_summer(rng, cohorts, lost, fiscal_year)
     name, kana, surname = residents.named(rng, homes)

@@ -82,8 +82,11 @@ def births_and_acquisitions(rng: Rng, homes: Homes, fiscal_year: int) -> tuple[C
     return born, acquired
 
 
-def share_out(rng: Rng, acquired_on: Column, fiscal_year: int) -> Cohorts:
-    """78 % special, 19 % ordinary, 3 % mixed; who joined in the last half year cannot be special yet."""
+def share_out(rng: Rng, acquired_on: Column, fiscal_year: int, *, deductions: bool = True) -> Cohorts:
+    """78 % special, 19 % ordinary, 3 % mixed; who joined in the last half year cannot be special yet.
+
+    Without `deductions` only the cases of August's changes are special, and all others of the 78 % ordinary.
+    """
     persons = len(acquired_on)
     canary = persons - 1
     recent = acquired_on >= np.datetime64(f"{fiscal_year - 1}-10-01")
@@ -102,10 +105,11 @@ def share_out(rng: Rng, acquired_on: Column, fiscal_year: int) -> Cohorts:
     sizes.append(max(3, round(ordinary_count * 0.02)))
     later, turned_65, moved_in, lost, plain = np.split(pool, np.cumsum(sizes))
     each = max(2, round(ordinary_count * 0.004))
+    special, not_deducted = (special, special[:0]) if deductions else np.split(special, [3 * each])
     return Cohorts(
         special=special,
         mixed=mixed,
-        ordinary=np.concatenate([[canary], pool[some:]]),
+        ordinary=np.concatenate([[canary], pool[some:], not_deducted]),
         later=later,
         excluded={"lost": lost_early, "exempt_facility": sheltered, "second_category": second},
         turned_65=turned_65,

@@ -4,9 +4,10 @@ A run tells persons and amounts by its own reckoning, never by adding up the row
 before is this year, a little more or less.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import repeat
 
 import numpy as np
 
@@ -97,10 +98,9 @@ def figures_of(rng: Rng, runs: Sequence[Run], fiscal_year: int) -> dict[str, Col
     """The tables control_total, control_amount, last_year_count and population."""
     of_batch = [(run, (run.batch.batch_no, run.batch.notice)) for run in runs]
     last_year = [
-        (run.batch.notice, fiscal_year - 1, item, str(value), _nearly(rng, heads))
+        (run.batch.notice, fiscal_year - 1, item, value, heads)
         for run in runs
-        for item, column in run.counted.items()
-        for value, heads in zip(*_counted(column), strict=True)
+        for item, value, heads in _last_year(rng, run)
     ]
     return {
         "control_total": _columns(
@@ -163,8 +163,13 @@ def _counted(column: Column) -> tuple[list[object], list[int]]:
     return values.tolist(), heads.tolist()
 
 
-def _nearly(rng: Rng, heads: int) -> int:
-    return round(heads * (1 + rng.uniform(-_AT_MOST, _AT_MOST)))
+def _last_year(rng: Rng, run: Run) -> Iterator[tuple[str, str, int]]:
+    """Persons by item and value: near this year's, and as many in all."""
+    for item, column in run.counted.items():
+        values, heads = _counted(column)
+        then = np.cumsum(heads * (1 + rng.uniform(-_AT_MOST, _AT_MOST, len(heads)) / 2))
+        ends = np.round(then * (sum(heads) / then[-1])).astype(int) if heads else then
+        yield from zip(repeat(item), map(str, values), np.diff(ends, prepend=0).tolist(), strict=False)
 
 
 def _columns(names: str, rows: Sequence[tuple[object, ...]]) -> Columns:

@@ -25,6 +25,7 @@ from notice_cycle.exchange.messages import (
     Enclosure,
     IncidentNotice,
     Message,
+    Rejection,
 )
 from notice_cycle.handover.lgwan import Destination, check_destination
 from notice_cycle.handover.route import route_of
@@ -244,15 +245,14 @@ class Reception:
             form=found.laid.form,
             on_paper=paper,
         )
-        about = admitted.message.manifest_sha256
-        if (
-            found.laid.kind not in SETTLED_BY
-            and about != self.history.latest(EncryptionRecord).manifest_sha256
-        ):
+        packages = {record.manifest_sha256 for record in self.history.ever(EncryptionRecord)}
+        if found.laid.message is Rejection:  # it stops the waiting: only for the package that is waited for
+            packages = {self.history.latest(EncryptionRecord).manifest_sha256}
+        if found.laid.kind not in SETTLED_BY and admitted.message.manifest_sha256 not in packages:
             # Of the others the stage that waits for them says so.
             raise Refused(
-                f"{found.laid.message.label_ja}が、いま有効なパッケージについてのものではありません。",
-                advice="委託先に、最も新しいパッケージの manifest.json の SHA-256 を書いて出し直すよう依頼してください。",
+                f"{found.laid.message.label_ja}が、この発送回のパッケージについてのものではありません。",
+                advice="委託先に、受け取ったパッケージの manifest.json の SHA-256 を書いて出し直すよう依頼してください。",
             )
         return admitted
 

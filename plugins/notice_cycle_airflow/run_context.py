@@ -33,7 +33,7 @@ from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
-from notice_cycle.gates import AWAITING_FACTS, closed, facts_of, gates_before, judged, require_open, told
+from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -57,6 +57,7 @@ from notice_cycle.records import (
     ValidationRecord,
 )
 from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
+from notice_cycle.register.kinds import ConsentEntry
 from notice_cycle.register.reminders import find_open_erasures
 from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
@@ -174,8 +175,7 @@ class RunningCycle:
                 **told_facts(history, beyond=self.packages_beyond()),
             },
         )
-        standing = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
-        gates = [gate for gate in standing if gate.id not in AWAITING_FACTS]
+        gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
         fact = judged(stage, gates, register, today=today)
         earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
         if earlier[-1:] != [fact]:
@@ -214,18 +214,22 @@ class RunningCycle:
     def signers(self) -> dict[str, str]:
         """Who may answer for this cycle: the party's id by the name it signs with; 乙, and 丙 with the ward's consent.
 
-        A consent at the opening or today: what a party was given it must still be able to account for later.
+        A consent at any time since the opening: what a party was given it must be able to account for later.
         """
         known = {self.configuration.party.signer: self.configuration.party.id}
         if not self.configuration.subcontractors:
             return known
-        register = read_register(self.ledger, self.settings.config_folder, clock.today())
-        days = {tokyo_date(self.history().entries[0].recorded_at), clock.today()}
-        notice, contractor = self.configuration.notice.id, self.configuration.party.id
+        opened_on = tokyo_date(self.history().entries[0].recorded_at)
+        consented = {
+            held.content.subcontractor
+            for held in self.register().ever(ConsentEntry)
+            if held.content.contractor == self.configuration.party.id
+            and self.configuration.notice.id in held.content.notices
+            and held.valid_from <= clock.today()
+            and (held.valid_until is None or held.valid_until >= opened_on)
+        }
         return known | {
-            sub.signer: sub.id
-            for sub in self.configuration.subcontractors
-            if any(register.consent_for(contractor, sub.id, notice, day) for day in days)
+            sub.signer: sub.id for sub in self.configuration.subcontractors if sub.id in consented
         }
 
     def received(self, kind: type[M]) -> tuple[M, str]:

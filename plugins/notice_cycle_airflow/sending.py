@@ -15,6 +15,7 @@ from notice_cycle.handover.lgwan import (
     handover_record,
     withdraw,
 )
+from notice_cycle.handover.progress import Passage
 from notice_cycle.handover.route import over_lgwan_before
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import CopyWithdrawn, EncryptionRecord, HandoverRecord
@@ -72,11 +73,16 @@ def withdraw_packages(cycle: RunningCycle) -> str:
 
 def _progress() -> Progress:
     told = time.monotonic()
+    begun: dict[str, tuple[float, int]] = {}
 
     def tell(name: str, sent: int, total: int) -> None:
         nonlocal told
-        if sent == total or time.monotonic() - told > _LOG_EVERY_SECONDS:
-            told = time.monotonic()
-            _log.info("%s: %s / %s バイト", name, f"{sent:,}", f"{total:,}")
+        now = time.monotonic()
+        since, before = begun.setdefault(
+            name, (now, sent)
+        )  # what lay there before it went on was not sent now
+        if sent == total or now - told > _LOG_EVERY_SECONDS:
+            told = now
+            _log.info("%s", Passage(name, sent, total, sent - before, now - since).text_ja)
 
     return tell

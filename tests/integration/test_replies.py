@@ -22,6 +22,7 @@ from tests.builders import (
     a_receipt,
     an_erasure_report,
 )
+from tests.enclosed import encrypted_by_age
 from tests.further_messages import (
     a_copy_declaration,
     a_declared_copy,
@@ -217,7 +218,7 @@ class TestWhatNobodyWaitsFor:
     async def test_what_reports_about_another_package_is_refused(self, ward: Ward) -> None:
         ward.lays(a_measure_change(HANDED_OVER, manifest_sha256="0" * 64))
         await ward.looks()
-        assert "いま有効なパッケージ" in ward.facts(r.ReplyRefused)[0].reason_ja
+        assert "この発送回のパッケージ" in ward.facts(r.ReplyRefused)[0].reason_ja
 
     async def test_a_first_answer_to_a_stage_is_left_to_the_stage(self, ward: Ward) -> None:
         ward.lays(RECEIPT)
@@ -476,7 +477,7 @@ class TestOtherForms:
         assert ward.facts(r.PaperReply) == []
 
 
-ENCRYPTED = b"age-encryption.org/v1\n-> scrypt x 18\nabc\n--- " + b"A" * 43 + b"\n" + b"\x01" * 64
+ENCRYPTED = encrypted_by_age(b"name,number")
 
 
 class TestEnclosures:

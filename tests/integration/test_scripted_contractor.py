@@ -31,6 +31,7 @@ from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.copies import copies_of, judge_reply
 from notice_cycle.delivery.reconcile import verify_delivery
+from notice_cycle.encryption.sshsig import SigningKey
 from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.exchange.door import admit
 from notice_cycle.exchange.messages import (
@@ -43,6 +44,7 @@ from notice_cycle.exchange.messages import (
     PrintLog,
     Receipt,
 )
+from notice_cycle.handover import media
 from notice_cycle.records import DeliveryConfirmationRecord
 from notice_cycle.values import Person
 
@@ -127,9 +129,9 @@ class Stage:
         printed = self.package.passphrase_notice(self.root / "tray")
         shutil.copy(printed, self.desk / printed.name)
 
-    def admitted(self, kind: type[M]) -> tuple[M, str]:
+    def admitted(self, kind: type[M], folder: Path | None = None) -> tuple[M, str]:
         """Waits for an answer; what the ward's door makes of it, and its digest."""
-        path = self.to_ward / kind.file_name()
+        path = (folder or self.to_ward) / kind.file_name()
         eventually(path.exists)
         content, signature = path.read_bytes(), path.with_name(path.name + ".sig").read_bytes()
         allowed = self.package.contractors
@@ -144,6 +146,32 @@ class Stage:
             at=clock.now(),
         )
         return found.message, found.sha256
+
+    def on_disc(self, *, disc_bytes: int = media.DISC_BYTES) -> list[Path]:
+        """The package on discs of a size, handed over."""
+        (self.desk / "discs").mkdir(exist_ok=True)
+        extras = media.DiscExtras(
+            ward_signers=self.package.ward_signers.read_bytes(),
+            guide_pdf=b"%PDF-1.7 guide",
+            guide_text="手順書",
+            decrypter=None,
+        )
+        images = media.build_images(
+            self.package.folder,
+            extras,
+            self.root / "images",
+            signing_key=SigningKey.load(self.package.ward_signers.with_name("ward_key")),
+            at=AT,
+            disc_bytes=disc_bytes,
+        )
+        return [
+            Path(shutil.copy(self.root / "images" / image.image.name, self.desk / "discs"))
+            for image in images
+        ]
+
+    def answered(self, kind: type[M]) -> tuple[M, str]:
+        """The same for an answer that is laid out on the desk."""
+        return self.admitted(kind, self.desk / "answers" / f"{CYCLE}-p1")
 
     def stop(self, process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
         process.send_signal(how)
@@ -273,6 +301,93 @@ def nothing_is_left(stage: Stage) -> None:
     assert list(stage.desk.glob("*.pdf"))  # the paper stays until it is given back
     steps = [line for line in stage.log.splitlines() if CYCLE in line]
     assert len(steps) == len(set(steps)) == 10, stage.log  # one line a step, none twice
+
+
+def test_discs_are_taken_in_answered_and_given_back_while_the_line_is_down(stage: Stage) -> None:
+    stage.stop(stage.processes[0])
+    first, *others = stage.on_disc(disc_bytes=media._KEPT_FREE + media._PART_ALIGNMENT)
+    assert others == []
+    (stage.desk / f"withdrawn-{CYCLE}-p0").write_text("not a package")  # p0 is no number of a package
+    (stage.desk / f"withdrawn-{CYCLE}-p9").write_text("9" * 64)
+    stage.start_contractor()
+    receipt, digest = stage.answered(Receipt)
+    package = stage.package
+    verify_receipt(package.handover, package.encryption, receipt, message_sha256=digest, signed_by=CONTRACTOR)
+    stage.lay_passphrase_notice_on_desk()
+    stage.answered(DeliveryReport)
+    assert first.exists()
+    (stage.desk / f"delivery-accepted-{CYCLE}").touch()
+    report, _ = stage.answered(ErasureReport)
+    stage.answered(ErasureCertificate)
+    back = sorted(path.name for path in (stage.desk / "returned").iterdir())
+    assert back == [f"{CYCLE}-PW1.pdf", f"{CYCLE}-p1-d1.iso"]
+    assert not first.exists()
+    told = {copy.place: copy.file_sha256 for copy in report.copies}
+    assert told[f"受領なし（{CYCLE}-p9）"] == "9" * 64
+    assert len(told) == 3  # the opened file, the package on the PC, the one that never came
+    assert not list(stage.home.rglob("*.age")) and not list(stage.home.rglob("print.csv"))
+
+
+def test_a_package_on_several_discs_waits_for_the_last_and_is_joined(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "_KEPT_FREE", 0)
+    monkeypatch.setattr(media, "_PART_ALIGNMENT", 1024)
+    discs = stage.on_disc(disc_bytes=2048)
+    assert len(discs) > 1
+    aside = discs[-1].rename(stage.root / "lost.iso")
+    stage.start_contractor()
+    time.sleep(2.5)
+    assert not (stage.desk / "answers").exists()
+    aside.rename(discs[-1])
+    receipt, _ = stage.answered(Receipt)
+    assert receipt.files == {file.name: file.sha256 for file in stage.package.encryption.files}
+
+
+def test_a_disc_that_was_altered_is_not_answered(stage: Stage) -> None:
+    (disc,) = stage.on_disc()
+    content = bytearray(disc.read_bytes())
+    at = content.index(b"age-encryption.org")
+    content[at + 100] ^= 1
+    disc.write_bytes(content)
+    stage.start_contractor()
+    eventually(lambda: "SHA256SUMS と一致しません" in stage.log)
+    assert not (stage.desk / "answers").exists()
+
+
+def test_an_upload_is_taken_off_the_page_and_erased_there(stage: Stage) -> None:
+    page = stage.desk / "page" / f"{CYCLE}-p1"
+    shutil.copytree(stage.package.folder, page)
+    stage.start_contractor()
+    stage.answered(Receipt)
+    stage.lay_passphrase_notice_on_desk()
+    stage.answered(DeliveryReport)
+    (stage.desk / f"delivery-accepted-{CYCLE}").touch()
+    report, _ = stage.answered(ErasureReport)
+    assert "専用ページの受け口（届いたパッケージ）" in {copy.place for copy in report.copies}
+    eventually(lambda: not page.exists())
+    assert not stage.to_ward.exists()
+    assert list(stage.desk.glob("*.pdf"))  # only discs and their notices go back
+
+
+@pytest.mark.skipif(shutil.which("7z") is None, reason="7z is not installed; run tools/debian-packages")
+def test_a_zip_is_opened_with_7_zip_and_a_wrong_paper_does_not_open_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage", a_package(tmp_path / "ward", package_format="zip-aes256"))
+    try:
+        stage.start_host()
+        other = a_package(tmp_path / "other", package_format="zip-aes256")
+        shutil.copy(other.passphrase_notice(tmp_path / "other_tray"), stage.desk / "wrong.pdf")
+        stage.send()
+        stage.start_contractor()
+        eventually(lambda: "7-Zip で開けません" in stage.log)
+        assert not list(stage.home.rglob("print.csv"))
+        (stage.desk / "wrong.pdf").unlink()
+        stage.lay_passphrase_notice_on_desk()
+        opened, _ = stage.admitted(ContentReceipt)
+        assert opened.print_file_sha256 == stage.package.composition.print_file.sha256
+        assert "opened with 7-Zip" in stage.log
+    finally:
+        stage.stop_all()
 
 
 def test_an_altered_package_gets_no_answer_and_is_mentioned_once_until_a_sound_one_comes(

@@ -40,7 +40,7 @@ def test_this_year_stands_beside_last_year() -> None:
         ("第1段階", "0", "0.0%", "20", "50.0%", "-20"),
         ("第5段階", "30", "75.0%", "20", "50.0%", "+10"),
         ("第18段階", "10", "25.0%", "0", "0.0%", "+10"),
-        ("計", "40", "", "40", "", "+0"),
+        ("計", "40", "", "40", "", "±0"),
     )
 
 
@@ -52,6 +52,18 @@ def test_what_was_not_counted_is_not_told() -> None:
 def test_a_small_cycles_amounts_are_hidden() -> None:
     rows = blocks(a_cycle(persons=3))["件数と金額"].rows
     assert {row[1] for row in rows if "合計" in row[0]} == {"10人未満のため非表示"}
+
+
+def test_an_amount_that_would_tell_of_the_few_left_out_says_why_it_is_hidden() -> None:
+    hidden = {"yen": None, "hmac": "0" * 64}
+    totals = dict.fromkeys(
+        a_cycle().up_to(r.CompositionRecord).history().latest(r.CompositionRecord).totals, hidden
+    )
+    rows = blocks(a_cycle().with_(composition={"totals": totals, "excluded": {"death": 2}}))[
+        "件数と金額"
+    ].rows
+    assert {row[2] for row in rows if "合計" in row[0]} == {"非表示（差分一覧で除いた人が10人未満）"}
+    assert all(row[1].endswith("円") for row in rows if "合計" in row[0])
 
 
 FOUND = [
@@ -82,6 +94,6 @@ def test_nothing_found_is_said() -> None:
 def test_what_the_differential_list_changed_is_told() -> None:
     changes = {"excluded": {"death": 2}, "corrected": 1, "replaced_characters": {"U+20BB7": 4}}
     rows = dict(blocks(a_cycle().with_(composition=changes))["印字データ"].rows)
-    assert rows["差分リストによる除外: 死亡"] == "2人"
-    assert rows["差分リストによる送付先の訂正"] == "1人"
+    assert rows["差分一覧による除外: 死亡"] == "2人"
+    assert rows["差分一覧による送付先の訂正"] == "1人"
     assert rows["取り決めた外字に置き換えた文字"] == "U+20BB7 4字"

@@ -74,7 +74,7 @@ def test_the_document_is_current() -> None:
         ("R1", {"gates": []}, "gates"),
         ("R4", {"gates": [], "met_by": ["automated"]}, "tags に G"),
         ("R8", {"evidence": []}, "note_ja"),
-        ("R15", {"note_ja": ""}, "note_ja"),
+        ("R81", {"note_ja": ""}, "note_ja"),
         ("R15", {"planned_evidence": ["handover"]}, "handover"),  # it exists: it belongs under evidence
         ("R27", {"evidence": [], "note_ja": "x"}, "recorded"),
         ("R71", {"note_ja": ""}, "note_ja"),

@@ -1,6 +1,7 @@
 """引渡し承認: another person than the confirming officer releases exactly these bytes for hand-over."""
 
-from notice_cycle.composition.rules import EXCLUDED_JA
+from notice_cycle.composition.rules import CHARSETS_JA, EXCLUDED_JA
+from notice_cycle.composition.totals import total_ja
 from notice_cycle.errors import Refused
 from notice_cycle.forms import REASON, Answer, Form, table
 from notice_cycle.ledger.history import CycleHistory
@@ -37,15 +38,20 @@ class HandoverApproval(Form):
             ("委託先", str(configuration["party"]["name_ja"])),
             ("人数・通知書", f"{counted.persons:,}人・{counted.notices:,}通"),
             ("封筒・用紙", f"{counted.envelopes:,}封・{counted.sheets:,}枚"),
-            *((f"{label}の合計", composition.totals[item].label_ja) for item, label in labels.items()),
+            *((f"{label}の合計", total_ja(composition, item)) for item, label in labels.items()),
             *_changes(composition),
-            ("様式・文字集合", f"{composition.layout}・{composition.charset}"),
+            ("様式・文字集合", f"{composition.layout}・{CHARSETS_JA[composition.charset]}"),
             ("印字データの大きさ", f"{composition.print_file.size_bytes:,}バイト"),
             ("印字データの SHA-256", f"`{composition.print_file.sha256}`"),
             ("検証を確認した者", confirmation.confirmed_by.name),
         ]
         return "\n".join(
-            ["承認すると、この印字データを暗号化し、LGWAN で委託先へ引き渡します。", "", table(facts)]
+            [
+                "承認すると、この印字データを暗号化し、委託先へ引き渡します。前年度との比較と規則ごとの結果は「報告書」、"
+                "起案に付ける数量は「件数表」（報告書の上のリンク）にあります。",
+                "",
+                table(facts),
+            ]
         )
 
     def judge(self, answer: Answer, history: CycleHistory) -> HandoverApprovalRecord | Decision:
@@ -65,7 +71,7 @@ class HandoverApproval(Form):
 
 
 def _changes(composition: CompositionRecord) -> list[tuple[str, str]]:
-    """What happened between extraction and print file, as far as anything did."""
+    """What happened between extraction and print file. What a person must have looked at is told also when it is nought."""
     left_out = "、".join(
         f"{EXCLUDED_JA.get(reason, reason)} {n:,}人" for reason, n in composition.excluded.items()
     )
@@ -77,7 +83,12 @@ def _changes(composition: CompositionRecord) -> list[tuple[str, str]]:
             "差分一覧のうち、この発送回にない番号",
             f"{composition.unknown_differences:,}件" if composition.unknown_differences else "",
         ),
-        ("名寄せで人が見るべきもの", f"{composition.ambiguous:,}件" if composition.ambiguous else ""),
-        ("取り決めた外字に置き換えた文字", replaced),
+        (
+            "名寄せで人が見るべきもの",
+            f"{composition.ambiguous:,}件"
+            + ("（一覧を課のプリンタに印刷済み）" if composition.ambiguous else ""),
+        ),
+        ("取り決めた外字に置き換えた文字", replaced or "なし"),
+        ("印字できない文字", "なし（一つでもあれば印字データは作られません）"),
     ]
     return [(label, value) for label, value in told if value]

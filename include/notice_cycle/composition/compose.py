@@ -40,7 +40,7 @@ from notice_cycle.records import (
 )
 from notice_cycle.values import Item, StoredFile
 from notice_cycle.vault import CycleVault
-from notice_cycle.vault.names import AMBIGUOUS, DISPATCH_INDEX, PRINT_FILE, TOTALS
+from notice_cycle.vault.names import AMBIGUOUS, DISPATCH_INDEX, PRINT_FILES, TOTALS
 
 _ROWS_AT_A_TIME = 20_000
 
@@ -73,7 +73,7 @@ def compose(
     _refuse_lost_or_doubled(plan, staged.rows - excluded)
     count, totals = printer.print_all(staged.columns, plan, vault)
     if count != staged.rows - excluded or totals != kept:
-        vault.wipe([PRINT_FILE, DISPATCH_INDEX])
+        vault.wipe([PRINT_FILES[layout.format], DISPATCH_INDEX])
         raise _altered()
     _keep(vault, TOTALS, totals)
     _keep(vault, AMBIGUOUS, [_texts(staged.columns["notice_no"], rows) for rows in plan.bundles.ambiguous])
@@ -174,7 +174,7 @@ class _Printer:
         lines = Lines(self._layout)
         count, totals = 0, dict.fromkeys(self._totals, 0)
         with ExitStack() as open_files:
-            target = open_files.enter_context(vault.writing(PRINT_FILE))
+            target = open_files.enter_context(vault.writing(PRINT_FILES[self._layout.format]))
             traced = open_files.enter_context(vault.writing(DISPATCH_INDEX))
             index = open_files.enter_context(ipc.new_stream(traced.buffer, self._index_schema()))
             target.buffer.write(lines.head())

@@ -11,11 +11,10 @@ from typing import Any
 from notice_cycle.catalogue import Configuration
 from notice_cycle.clock import TOKYO
 from notice_cycle.composition.postal import CLASSES
-from notice_cycle.composition.rules import EXCLUDED_JA
+from notice_cycle.composition.rules import CHARSETS_JA, EXCLUDED_JA
+from notice_cycle.composition.totals import total_ja
 from notice_cycle.documents import render
 from notice_cycle.records import CompositionRecord, ExtractionRecord
-
-_CHARSETS_JA = {"cp932-windows": "CP932（Windows の符号）", "utf-8": "UTF-8"}
 
 
 def quantity_sheet(
@@ -38,14 +37,14 @@ def quantity_sheet(
         "contractor": configuration.party.name_ja,
         "cycle": cycle,
         "as_of": f"{extraction.as_of.astimezone(TOKYO):%Y-%m-%d %H:%M}",
-        "layout": f"{composition.layout}・{_CHARSETS_JA[composition.charset]}",
+        "layout": f"{composition.layout}・{CHARSETS_JA[composition.charset]}",
         "quantities": [
             {"label": "対象者", "quantity": f"{counted.persons:,}人"},
             {"label": "通知書", "quantity": f"{counted.notices:,}通"},
             {"label": "封筒", "quantity": f"{counted.envelopes:,}封"},
             {"label": "用紙", "quantity": f"{counted.sheets:,}枚"},
         ],
-        "totals": [[total.label_ja, composition.totals[total.item].label_ja] for total in notice.totals],
+        "totals": [[total.label_ja, total_ja(composition, total.item)] for total in notice.totals],
         "variants": _variants(composition, configuration),
         "classes": _classes(composition),
         "lots": [[str(lot.lot_no), lot.postal_class, f"{lot.envelopes:,}"] for lot in composition.lots],

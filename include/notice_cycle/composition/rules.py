@@ -17,6 +17,9 @@ ORDINARY_MONTHS = (7, 8, 9, 10, 11, 12, 1, 2, 3)
 EXCLUDED_JA = {"death": "死亡", "moved_out": "転出"}
 """Why the differential list leaves a person out, and how it reads."""
 
+CHARSETS_JA = {"cp932-windows": "CP932（Windows の符号）", "utf-8": "UTF-8"}
+"""The character sets of print files, and how they read."""
+
 _MADE = frozenset(
     {RECORD_KIND, "data_kind", "cycle", "envelope_no", "sheet_no", "sheets_in_envelope", "lot_no", "position_in_lot",
      "postal_class", "postal_district", "customer_barcode"}

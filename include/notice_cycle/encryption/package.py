@@ -29,7 +29,7 @@ from notice_cycle.exchange.package import (
 from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord, PackageBeyond
 from notice_cycle.values import blocks, sha256, sha256_of_chunks, stored_file
 from notice_cycle.vault import CycleVault
-from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS
+from notice_cycle.vault.names import PASSPHRASE, TOTALS
 
 
 def encrypt_package(
@@ -51,7 +51,8 @@ def encrypt_package(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in folder.iterdir():
         stale.unlink()
-    with vault.reading(PRINT_FILE) as plain:
+    print_file = composition.print_file.name
+    with vault.reading(print_file) as plain:
         digest, _ = sha256_of_chunks(blocks(plain))
     if not digest == composition.print_file.sha256 == approval.print_file_sha256:
         raise Altered(
@@ -63,10 +64,10 @@ def encrypt_package(
     secret = passphrase.generate()
     vault.keep_secret(PASSPHRASE, secret.reveal().encode())
     form = package_format(configuration.party.package.format)
-    encrypted = folder / f"{package}.csv{form.ending}"
+    encrypted = folder / f"{package}{Path(print_file).suffix}{form.ending}"
     partial = folder / f"{encrypted.name}.partial"
-    with vault.reading(PRINT_FILE) as plain, partial.open("wb") as target:
-        encrypt(form, plain, target, secret, member_name=PRINT_FILE)
+    with vault.reading(print_file) as plain, partial.open("wb") as target:
+        encrypt(form, plain, target, secret, member_name=print_file)
     partial.replace(encrypted)
     manifest = Manifest(
         marking=marking(synthetic=synthetic),

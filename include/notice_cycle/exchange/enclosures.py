@@ -8,12 +8,12 @@ import os
 import struct
 from typing import BinaryIO, Literal
 
+from notice_cycle.encryption.age import read_header
 from notice_cycle.errors import Refused
 
 Container = Literal["age", "zip-aes256"]
 
 _AGE = b"age-encryption.org/v1\n"
-_AGE_HEADER_MOST = 64 * 1024
 _AGE_PAYLOAD_LEAST = 16 + 16  # nonce and the tag of an empty last chunk
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _END_BYTES, _COMMENT_MOST = 22, 65_535
@@ -22,15 +22,14 @@ _LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
 _AES_METHOD, _AES_256 = 99, 3
 _AES_EXTRA, _AES_EXTRA_BYTES, _AES_STRENGTH_AT = 0x9901, 7, 8
 _FIELD_HEAD_BYTES = 4
-_MAC_CHARACTERS = 43
 
 
 def container_of(source: BinaryIO) -> Container:
     """What an open file is encrypted in. Raises Refused for anything that is not wholly encrypted."""
     source.seek(0)
-    start = source.read(_AGE_HEADER_MOST + _AGE_PAYLOAD_LEAST)
+    start = source.read(len(_AGE))
     if start.startswith(_AGE):
-        _expect_age(start)
+        _expect_age(source)
         return "age"
     if start.startswith(_LOCAL):
         _expect_aes(source)
@@ -38,12 +37,14 @@ def container_of(source: BinaryIO) -> Container:
     raise _refused("age でも AES の ZIP でもありません")
 
 
-def _expect_age(start: bytes) -> None:
-    header, mac, payload = start.partition(b"\n--- ")
-    stanzas = [line for line in header.split(b"\n")[1:] if line.startswith(b"-> ")]
-    code, end, body = payload.partition(b"\n")
-    if not (mac and end and stanzas and len(code) == _MAC_CHARACTERS and len(body) >= _AGE_PAYLOAD_LEAST):
-        raise _refused("age のヘッダーが壊れています")
+def _expect_age(source: BinaryIO) -> None:
+    source.seek(0)
+    try:
+        read_header(source)
+    except Refused:
+        raise _refused("age のヘッダーが壊れています") from None
+    if len(source.read(_AGE_PAYLOAD_LEAST)) < _AGE_PAYLOAD_LEAST:
+        raise _refused("age の中身がありません")
 
 
 def _expect_aes(source: BinaryIO) -> None:

@@ -1,6 +1,7 @@
 """The package a contractor receives: encrypted print file, manifest, its signature, checksums.
 
-    <cycle>-<n>.csv.age   print data, age v1 with a passphrase (.csv.zip for contractors who have 7-Zip only)
+    <cycle>-<n>.csv.age   print data, age v1 with a passphrase (.csv.zip for contractors who have 7-Zip only;
+                          .txt instead of .csv where the layout is fixed length)
     manifest.json         what it is, quantities, totals, digests (RFC 8785 canonical JSON)
     manifest.json.sig     SSHSIG by the ward's key, namespace notice-cycle-manifest
     SHA256SUMS            for `sha256sum -c`
@@ -11,8 +12,6 @@ Counts and digests only: the manifest holds no personal data.
 import json
 from datetime import datetime
 from typing import Literal
-
-from pydantic import ValidationError
 
 from notice_cycle.errors import Altered
 from notice_cycle.records import Quantities
@@ -75,9 +74,10 @@ class Manifest(Frozen):
         """Raises Altered when the bytes are not a canonical manifest."""
         try:
             manifest = cls.model_validate(json.loads(content))
-        except (ValueError, ValidationError, RecursionError):
-            manifest = None
-        if manifest is None or manifest.content() != content:
+            is_canonical = manifest.content() == content
+        except (ValueError, TypeError, RecursionError):  # pydantic's is a ValueError
+            is_canonical = False
+        if not is_canonical:
             raise Altered(
                 "manifest.json が送付目録の形式ではありません。",
                 advice="区に連絡し、パッケージの再送を求めてください。",

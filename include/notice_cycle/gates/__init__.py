@@ -26,7 +26,6 @@ from notice_cycle.register import GateExcepted, GatesJudged, Register
 from notice_cycle.values import CYCLE_ID_PATTERN, Person
 
 __all__ = [
-    "AWAITING_FACTS",
     "EXCEPTION_REASONS_JA",
     "JUDGED_STAGES",
     "RULES",
@@ -48,9 +47,6 @@ __all__ = [
 
 JUDGED_STAGES = frozenset(rule.stage for rule in RULES.values())
 """The stages whose tasks judge their gates; a test compares it with dags/stages."""
-
-AWAITING_FACTS = frozenset({"media_returned"})
-"""Gates no record gives the facts for yet: left out where a task judges. Whoever enters the facts takes them out here."""
 
 HEAD_OF_SECTION = "課長"
 EXCEPTION_REASONS_JA = {

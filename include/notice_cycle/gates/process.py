@@ -335,7 +335,7 @@ def _subcontractor_certificate(s: Situation, party: str) -> Closed | None:
     )
 
 
-@rule("media_returned", "媒体とパスワードの返却", "closing", "R34 R56")
+@rule("media_returned", "媒体とパスワードの返却", "closing", "R34 R56", enforced_by="notice_cycle.closing")
 def _media_returned(s: Situation, _party: str) -> Closed | None:
     f = s.facts
     if f.route != "dvd" or (f.media_out == f.media_back > 0 and f.passwords_out == f.passwords_back):

@@ -13,6 +13,7 @@ from typing import Literal
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration
 from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -145,7 +146,7 @@ def facts_of(
     password, delivered = history.find(PassphraseHandoverRecord), history.find(DeliveryConfirmationRecord)
     named = tuple(_named(configuration.party.id, register, password, delivered, handover))
     disc = handover.dvd if handover else None
-    switched = [fact.route for fact in history.facts(RouteSwitched)]
+    switched, given = [fact.route for fact in history.facts(RouteSwitched)], Given.of(history)
     known: dict[str, object] = {
         "cycle": cycle,
         "fiscal_year": opening.fiscal_year,
@@ -172,10 +173,12 @@ def facts_of(
         "media_confirmed": disc is not None,
         "media_kept_in": disc.kept_in_safe if disc else "",
         "password_kept_in": disc.notice_kept_in if disc else "",
-        "media_out": disc.quantity if disc else 0,
+        "media_out": given.discs,
+        "media_back": given.discs_back,
         "data_handed_at": (disc.handed_at if disc else handover.sent_at) if handover else None,
         "password_handed_at": password.handed_at if password else None,
-        "passwords_out": password.quantity if password else 0,
+        "passwords_out": given.notices,
+        "passwords_back": given.notices_back,
         # Printing beyond the plan without a reason is refused before there is a record of the delivery.
         "print_excess_unexplained": 0 if history.find(DeliveryRecord) else None,
         "delivered_by": next((one.party for one in named if one.on_ja == _DELIVERED), None),

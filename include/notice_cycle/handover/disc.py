@@ -13,7 +13,15 @@ from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form, table
 from notice_cycle.handover.route import over_lgwan_before, route_of
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import CopyWithdrawn, DiscsMade, EncryptionRecord, HandoverRecord, OnDisc
+from notice_cycle.records import (
+    CopyWithdrawn,
+    DiscBurnt,
+    DiscsMade,
+    EncryptionRecord,
+    HandoverBegun,
+    HandoverRecord,
+    OnDisc,
+)
 
 HANDED_AT = Field(
     key="handed_at", title_ja="日時", help_ja="媒体を渡した日時（例 2026-07-01 15:00）", moment=True
@@ -63,7 +71,15 @@ class DiscHandover(Form):
     def body(self, history: CycleHistory) -> str:
         """Which images to write to disc, and what to do with earlier packages."""
         made, encryption = _made(history), history.latest(EncryptionRecord)
-        rows = [(disc.label, f"{disc.image.size_bytes:,}バイト `{disc.image.sha256}`") for disc in made.discs]
+        burnt = {fact.disc for fact in history.facts(DiscBurnt)}
+        rows = [
+            (
+                disc.label,
+                f"{disc.image.size_bytes:,}バイト{'（装置で書き込み、読み戻して一致）' if disc in burnt else ''}"
+                f" `{disc.image.sha256}`",
+            )
+            for disc in made.discs
+        ]
         lines = [
             f"送信箱のフォルダ {history.entries[0].cycle} のイメージを DVD に書き込み、読み戻して照合し、委託先に渡してください。",
             "パスワード通知書は、媒体とは**別の機会に、別の人が**渡します。媒体は金庫に、通知書は別の鍵付きキャビネットに保管してもらってください。",
@@ -72,12 +88,17 @@ class DiscHandover(Form):
         ]
         if before := over_lgwan_before(history, encryption.package):
             withdrawn = {fact.package for fact in history.facts(CopyWithdrawn) if not fact.left}
-            told = [(one, "引き上げ済み" if one in withdrawn else "**引き上げていない**") for one in before]
+            digests = {fact.package: fact.encrypted_file.sha256 for fact in history.facts(HandoverBegun)}
+            told = [
+                (one, f"{'引き上げ済み' if one in withdrawn else '**引き上げていない**'} `{digests[one]}`")
+                for one in before
+            ]
             lines += [
                 "",
                 "前に LGWAN で送り始めたものがあります。二重に印刷されないことを確かめてください。",
+                "委託先に、使わずに消去し、消去報告書にこの SHA-256 を載せるよう伝えます（受け取っていなければ場所「受領なし」）。",
                 "",
-                table(told),
+                table(told, ("前のパッケージ", "控えと SHA-256")),
             ]
         return "\n".join(lines)
 

@@ -5,8 +5,11 @@ Switching makes a new package with a new passphrase, so that one that may still 
 is printed.
 """
 
+from datetime import datetime
+
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Refused
+from notice_cycle.forms import tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     ContentReceiptRecord,
@@ -67,6 +70,23 @@ def switch(
         else None
     )
     return RouteSwitched(route=route, reason_code=reason_code, decided_by=by), decision
+
+
+TRIES_BEFORE_PROPOSAL = 3
+
+
+def propose_disc(tries: int, *, give_up_at: datetime | None, now: datetime) -> str | None:
+    """What a failed send says besides: wait or switch. None while it is too early to ask that."""
+    beyond = give_up_at is not None and now > give_up_at
+    if tries < TRIES_BEFORE_PROPOSAL and not beyond:
+        return None
+    until = f"引渡しの期限（{tokyo(give_up_at)}）" if give_up_at else "引渡しの期限"
+    return (
+        f"LGWAN での送信に{tries}回失敗し{'、' + until + 'を過ぎ' if beyond else ''}ました。"
+        f"{'' if beyond else until + 'に間に合わないおそれがあります。'}"
+        "このまま待つか、DVD に切り替えるかを、課長の了解を得て決めてください。切り替えるには「やり直し・取下げ」で"
+        "「経路の変更」を理由とともに記録します（鍵とパスワードは新しくなり、送りかけたものは引き上げます）。"
+    )
 
 
 def packages_that_left(history: CycleHistory, beyond: list[PackageBeyond]) -> dict[str, str]:

@@ -32,6 +32,7 @@ class ValidationConfirmation(Form):
         configuration = Configuration.model_validate(history.latest(OpeningRecord).configuration)
         labels = configuration.labels
         found = [rule for rule in validation.rules if rule.broken]
+        found.sort(key=lambda rule: (rule.holds, rule.severity != "error"))
         facts = [
             ("基準日時", tokyo(extraction.as_of)),
             ("対象者", f"{extraction.rows:,}人（基幹系の統制票と一致）"),
@@ -95,5 +96,9 @@ HIDDEN = "10人未満のため非表示"
 def counted(values: dict[str, int] | None, label: ItemLabel) -> str:
     """Persons by value in one line."""
     return (
-        "、".join(f"{label.of(value)} {persons:,}人" for value, persons in (values or {}).items()) or HIDDEN
+        "、".join(
+            f"{label.of(value)} {persons:,}人"
+            for value, persons in sorted((values or {}).items(), key=lambda told: label.place(told[0]))
+        )
+        or HIDDEN
     )

@@ -7,6 +7,8 @@ DIFFERENCES = "differences.arrow"
 FINDINGS = "findings.json"
 AMBIGUOUS = "ambiguous.json"
 PRINT_FILE = "print.csv"
+PRINT_FILES = {"csv": PRINT_FILE, "fixed": "print.txt"}
+"""By the layout's format, so that no spreadsheet opens fixed columns as CSV."""
 TOTALS = "totals.json"
 DISPATCH_INDEX = "dispatch_index.arrow"
 PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name

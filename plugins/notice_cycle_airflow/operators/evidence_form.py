@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from notice_cycle import clock
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form
-from notice_cycle.records import AnswerRefused, Decision
+from notice_cycle.records import AnswerRefused, Decision, Fact, Record
 from notice_cycle.values import Person
 from notice_cycle_airflow.notifiers.ward_mail import WardMail
 from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
@@ -47,10 +47,10 @@ class EvidenceForm(HITLOperator):
             history = cycle.history()
             if not self.form.applies(history):
                 raise AirflowSkipException("この発送回では使わない書式です。")
-            if standing := history.entry_of(self.form.record):
+            if standing := self.form.standing(history):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
-            earlier = cycle.ledger.entries(kind=self.form.record.kind())
+            earlier = cycle.ledger.entries(kind=self.form.record.kind()) if self.form.record else []
             if carried := self.form.carried(earlier, history):
                 self.log.info("ほかの発送回の回答を引き継ぎます。")
                 return cycle.enter(carried)
@@ -93,10 +93,15 @@ class EvidenceForm(HITLOperator):
                         f"{answer.by.name} が{outcome.decision.value}としました（理由 {outcome.reason_code}）。"
                         " → 原因を直し、「抽出」のタスクからクリアして再実行してください。"
                     )
-                return cycle.enter(outcome, by=answer.by)
+                if isinstance(outcome, Record):
+                    return cycle.enter(outcome, by=answer.by)
+                for fact in outcome:
+                    cycle.note(fact, by=answer.by)
+                standing = self.form.standing(cycle.history())
+                return standing.digest if standing else ""
         return self.execute(context)
 
-    def _judged(self, answer: Answer, cycle: RunningCycle) -> Any:
+    def _judged(self, answer: Answer, cycle: RunningCycle) -> Record | Decision | tuple[Fact, ...]:
         if answer.option not in self.form.options:
             raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
         return self.form.judge(answer, cycle.history())

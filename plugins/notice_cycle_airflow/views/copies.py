@@ -5,7 +5,6 @@ Read from the ledger alone, like the report: counts, places and digests, nothing
 
 from html import escape
 
-from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from notice_cycle.catalogue import Configuration
@@ -13,7 +12,7 @@ from notice_cycle.copies import copies_of
 from notice_cycle.copies.table import HEADINGS, Row, names_of, rows_of, summary_ja
 from notice_cycle.errors import NoticeCycleError
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle_airflow.views.report import PREFIX, _cycle, _filled, _may_read_dag
+from notice_cycle_airflow.views.report import PREFIX, app, filled, find_cycle, may_read_dag
 
 VIEW = {
     "name": "データの所在",
@@ -24,22 +23,18 @@ VIEW = {
 }
 
 
-def serve(app: FastAPI) -> None:
-    """Adds the page to the product's app."""
-    app.add_api_route("/copies/{dag_id}", page, dependencies=_may_read_dag, response_class=HTMLResponse)
-
-
+@app.get("/copies/{dag_id}", dependencies=may_read_dag)
 def page(dag_id: str, run_id: str) -> HTMLResponse:
     """Where the data of the run's cycle are."""
     try:
-        found = _cycle(dag_id, run_id)
+        found = find_cycle(dag_id, run_id)
     except NoticeCycleError as sorry:
         return HTMLResponse(
-            _filled("データの所在を表示できません", f"<p>{escape(str(sorry))}</p>"), status_code=503
+            filled("データの所在を表示できません", f"<p>{escape(str(sorry))}</p>"), status_code=503
         )
     if found is None:
         return HTMLResponse(
-            _filled("データはまだありません", "<p>この実行は、発送回をまだ開始していません。</p>"),
+            filled("データはまだありません", "<p>この実行は、発送回をまだ開始していません。</p>"),
             status_code=404,
         )
     return HTMLResponse(document(*found))
@@ -50,7 +45,7 @@ def document(cycle: str, history: CycleHistory) -> str:
     configuration, copies = Configuration.model_validate(history.opening.configuration), copies_of(history)
     mark = '<p class="synthetic">架空データ</p>' if history.opening.synthetic else ""
     heading = f"<h1>データの所在　{escape(configuration.notice.name_ja)}</h1><p>{escape(cycle)}</p>"
-    return _filled(
+    return filled(
         f"データの所在 {cycle}",
         f"{mark}{heading}<p>{escape(summary_ja(copies))}</p>{_table(rows_of(copies, names_of(configuration)))}"
         "<p>証跡の番号は、証跡台帳の通し番号です（始まりと終わり）。暗号化された印字データと開いた印字データの"

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from notice_cycle import clock
@@ -32,18 +32,24 @@ app = FastAPI(title="notice cycle", docs_url=None, redoc_url=None, openapi_url=N
 may_read_dag = [Depends(requires_access_dag(method="GET"))]
 
 
+@app.exception_handler(NoticeCycleError)
+def sorry(_: Request, why: NoticeCycleError) -> HTMLResponse:
+    """A page instead of any of the papers: what is the matter, and what to do."""
+    return _instead(
+        503,
+        "報告書を表示できません",
+        why.message,
+        "少し待って、この画面を読み直してください。続くときは、次の文を添えて情報システム課に連絡してください。",
+        why.advice,
+    )
+
+
 @app.get("/report/{dag_id}", dependencies=may_read_dag)
 def page(dag_id: str, run_id: str) -> HTMLResponse:
     """The report of the run's cycle."""
-    try:
-        told = _report(dag_id, run_id)
-    except NoticeCycleError as sorry:
-        return HTMLResponse(filled("報告書を表示できません", f"<p>{escape(str(sorry))}</p>"), status_code=503)
+    told = _report(dag_id, run_id)
     if told is None:
-        return HTMLResponse(
-            filled("報告書はまだありません", "<p>この実行は、発送回をまだ開始していません。</p>"),
-            status_code=404,
-        )
+        return _not_begun()
     base = f"{PREFIX}/report/{escape(dag_id)}"
     link = f'<p><a href="{base}/pdf?run_id={quoted(run_id)}">PDF で開く</a>'
     if any(block.title == PRINT_FILE for block in told.blocks):
@@ -62,7 +68,7 @@ def pdf(dag_id: str, run_id: str) -> Response:
 
     told = _report(dag_id, run_id)
     if told is None:
-        return Response(status_code=404)
+        return _not_begun()
     facts = {
         "number": told.cycle,
         "notice": told.notice_ja,
@@ -83,10 +89,14 @@ def quantities(dag_id: str, run_id: str) -> Response:
     from notice_cycle.records import CompositionRecord, ExtractionRecord
 
     found = find_cycle(dag_id, run_id)
-    entry = found[1].entry_of(CompositionRecord) if found else None
-    if found is None or entry is None:
-        return Response(status_code=404)
+    if found is None:
+        return _not_begun()
     cycle, history = found
+    entry = history.entry_of(CompositionRecord)
+    if entry is None:
+        return _instead(
+            404, "件数表はまだありません", "印字データを作成すると、件数表ができます。報告書は今も読めます。"
+        )
     document = quantity_sheet(
         history.latest(CompositionRecord),
         history.latest(ExtractionRecord),
@@ -119,6 +129,20 @@ def _as_pdf(document: bytes, name: str) -> Response:
     return Response(document, media_type="application/pdf", headers=headers)
 
 
+def _not_begun() -> HTMLResponse:
+    return _instead(
+        404,
+        "報告書はまだありません",
+        "この実行は、発送回をまだ開始していません。",
+        "「発送回の開始」が緑になってから、読み直してください。赤なら、そのログの最後にすることが書いてあります。",
+    )
+
+
+def _instead(status: int, title: str, *sentences: str) -> HTMLResponse:
+    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences if sentence)
+    return HTMLResponse(filled(title, f"<h1>{escape(title)}</h1>{told}"), status_code=status)
+
+
 def filled(title: str, body: str) -> str:
     """A whole page in the ward's plain dress. `body` is HTML."""
     return _PAGE.substitute(title=escape(title), body=body)
@@ -130,7 +154,10 @@ def _block(block: Block) -> str:
         kinds = [
             "text" if n == 0 or name in _LABELLING else "number" for n, name in enumerate(block.headings)
         ]
-        head = "".join(f"<th>{escape(name)}</th>" for name in block.headings)
+        head = "".join(
+            f'<th class="{kind}">{escape(name)}</th>'
+            for kind, name in zip(kinds, block.headings, strict=True)
+        )
         rows = "".join(
             "<tr>"
             + "".join(

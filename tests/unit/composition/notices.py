@@ -18,7 +18,7 @@ from notice_cycle.exchange.package import PrintColumn, PrintFormat
 from notice_cycle.exchange.print_file import PrintFileCount, count_print_file
 from notice_cycle.records import AmountTotal, CompositionRecord, ExtractionRecord, ValidationRecord
 from notice_cycle.vault import CycleVault
-from notice_cycle.vault.names import PRINT_FILE, STAGED
+from notice_cycle.vault.names import PRINT_FILES, STAGED
 
 CONFIG = Path(__file__).parents[3] / "include" / "config"
 MONTHS = (7, 8, 9, 10, 11, 12, 1, 2, 3)
@@ -201,8 +201,9 @@ def composed(
 
 
 def printed(vault: CycleVault) -> bytes:
-    """The print file."""
-    with vault.reading(PRINT_FILE) as plain:
+    """The print file, whatever its format calls it."""
+    (name,) = [name for name in PRINT_FILES.values() if vault.has(name)]
+    with vault.reading(name) as plain:
         return plain.read()
 
 
@@ -216,7 +217,7 @@ def counted(vault: CycleVault, configuration: Configuration, **asked: Any) -> Pr
             PrintColumn(heading=column.heading_ja, bytes=column.bytes) for column in layout.columns
         ),
     )
-    with vault.reading(PRINT_FILE) as plain:
+    with vault.reading(PRINT_FILES[layout.format]) as plain:
         return count_print_file(
             plain,
             description,

@@ -24,7 +24,7 @@ from notice_cycle.errors import Altered, Conflict, Refused
 from notice_cycle.exchange.print_file import PrintFileCount
 from notice_cycle.records import AmountTotal, Quantities
 from notice_cycle.vault import CycleVault
-from notice_cycle.vault.names import AMBIGUOUS, DISPATCH_INDEX, PRINT_FILE, TOTALS
+from notice_cycle.vault.names import AMBIGUOUS, DISPATCH_INDEX, PRINT_FILE, PRINT_FILES, TOTALS
 
 NOTICES = (
     "premium_notice_ordinary",
@@ -174,8 +174,11 @@ def test_the_trailer_tells_records_envelopes_sheets_and_totals(vault: CycleVault
 
 def test_the_trailer_of_fixed_length_has_the_length_of_a_record(vault: CycleVault) -> None:
     configuration = configured("burden_certificate")
-    composed(vault, *(a_notice(n, "burden_certificate") for n in (1, 2)), configuration=configuration)
+    record = composed(
+        vault, *(a_notice(n, "burden_certificate") for n in (1, 2)), configuration=configuration
+    )
     records = printed(vault).split(b"\r\n")[:-1]
+    assert record.print_file.name == "print.txt"
     assert len({len(record) for record in records}) == 1
     assert records[-1].rstrip() == b"8" + b"%014d" % 2 * 3
 
@@ -183,7 +186,8 @@ def test_the_trailer_of_fixed_length_has_the_length_of_a_record(vault: CycleVaul
 def tampered(vault: CycleVault, before: bytes, after: bytes) -> None:
     content = printed(vault)
     assert before in content
-    with vault.writing(PRINT_FILE) as artefact:
+    (name,) = [name for name in PRINT_FILES.values() if vault.has(name)]
+    with vault.writing(name) as artefact:
         artefact.buffer.write(content.replace(before, after, 1))
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,33 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.builders import a_cycle
 
 from contractor_kit.package_check import CheckedPackage, check_package
 from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
 from notice_cycle.catalogue import Configuration, resolve
 from notice_cycle.composition import windows31j
 from notice_cycle.encryption import age
+from notice_cycle.encryption.formats import FormatId, PackageTerms
 from notice_cycle.encryption.package import encrypt_package
 from notice_cycle.encryption.sshsig import AllowedSigners
 from notice_cycle.encryption.wrapping import KeyEncryptionKey
 from notice_cycle.exchange.messages import MESSAGE_NAMESPACE
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE, marking
 from notice_cycle.exchange.print_file import DATA_KIND, TRAILER_DIGITS, TRAILER_KIND
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     AmountTotal,
     CompositionRecord,
+    ContentReceiptRecord,
+    DeliveryConfirmationRecord,
     EncryptionRecord,
     HandoverApprovalRecord,
     HandoverRecord,
     OverLgwan,
     PostalLot,
     Quantities,
+    Record,
 )
 from notice_cycle.settings import Settings
 from notice_cycle.values import Person
@@ -80,6 +86,16 @@ class APackage:
             ),
         )
 
+    def delivered(self, *records: Record) -> CycleHistory:
+        """The cycle up to the confirmed delivery, with this package and the records that judged its answers."""
+        cycle = a_cycle().up_to(DeliveryConfirmationRecord)
+        opened = cycle[ContentReceiptRecord].model_copy(
+            update={"print_file_sha256": self.composition.print_file.sha256}
+        )
+        known = (self.composition, self.encryption, self.handover, opened, *records)
+        own = {type(one): one for one in known}
+        return replace(cycle, records=tuple(own.get(type(one), one) for one in cycle.records)).history()
+
     @property
     def checked(self) -> CheckedPackage:
         return check_package(self.folder, AllowedSigners.load(self.ward_signers), WARD)
@@ -109,10 +125,15 @@ def quick_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(age.encrypt.__kwdefaults__, "work_factor", 2)
 
 
-def a_package(home: Path, *, synthetic: bool = True, notices: int = 12) -> APackage:
+def a_package(
+    home: Path, *, synthetic: bool = True, notices: int = 12, package_format: FormatId = "age"
+) -> APackage:
     """A package of `notices` sheets, the last two of one person's recipient in one envelope."""
     home.mkdir(parents=True, exist_ok=True)
     configuration = resolve(CONFIG, "premium_notice_ordinary", 2026)
+    terms = PackageTerms(format=package_format, clause="仕様書 第5条")
+    party = configuration.party.model_copy(update={"package": terms})
+    configuration = configuration.model_copy(update={"party": party})
     vault = Vault(home / "vault", KeyEncryptionKey(bytes(32))).cycle(CYCLE)
     vault.create()
     rows = [_row(number, notices, synthetic=synthetic) for number in range(1, notices + 1)]

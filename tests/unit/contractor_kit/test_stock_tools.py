@@ -63,6 +63,24 @@ def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_
     )
 
 
+@needs("sha256sum")
+@needs("ssh-keygen")
+@needs("7z")
+def test_a_zip_package_is_checked_and_opened_with_sha256sum_ssh_keygen_and_7z(tmp_path: Path) -> None:
+    package = a_package(tmp_path / "made", package_format="zip-aes256")
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=package.folder)
+    check = ("-Y", "verify", "-f", str(package.ward_signers), "-I", WARD, "-n", MANIFEST_NAMESPACE)
+    manifest = (package.folder / "manifest.json").read_bytes()
+    run("ssh-keygen", *check, "-s", "manifest.json.sig", cwd=package.folder, said=manifest)
+    name, out = package.encryption.files[0].name, tmp_path / "out"
+    assert name.endswith(".csv.zip")
+    run("7z", "x", f"-o{out}", name, cwd=package.folder, said=f"{package.passphrase}\n".encode())
+    assert [path.name for path in out.iterdir()] == ["print.csv"]
+    assert (out / "print.csv").read_bytes() == package.print_bytes
+    listed = run("7z", "l", "-slt", name, cwd=package.folder)
+    assert "Method = AES-256" in listed
+
+
 def filled_in_by_hand(package: APackage) -> str:
     """The kit's template with this package's digests, as `sha256sum` prints them."""
     text = template("receipt")

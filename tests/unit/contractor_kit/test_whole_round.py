@@ -28,7 +28,7 @@ from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption.sshsig import SigningKey
-from notice_cycle.erasure.verify import verify_erasure
+from notice_cycle.erasure.verify import Proof, verify_erasure
 from notice_cycle.errors import Refused
 from notice_cycle.exchange import csv_form
 from notice_cycle.exchange.door import admit
@@ -55,8 +55,9 @@ PC-1,2026-07-06 09:00,print.csv,PRINTER-A,1,試し刷り,位置合わせ
 ,,,,,,
 """
 ERASED = """保管場所,媒体,ファイル,消去方法,使用ツール,製造番号,開始日時,消去日時,作業者,立会者
-PC-1,パソコン,{encrypted},消去,上書き,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉
-PC-1,パソコン,print.csv,消去,上書き,SN-1,2026-07-08 10:00,2026-07-08 10:05,見本 一郎,見本 二葉
+PC-1,パソコン,{encrypted},除去,鍵の破棄,SN-1,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉
+受け口,サーバー,{encrypted},消去,上書き,SN-2,2026-07-08 09:55,2026-07-08 10:00,見本 一郎,見本 二葉
+PC-1,パソコン,print.csv,除去,鍵の破棄,SN-1,2026-07-08 10:00,2026-07-08 10:05,見本 一郎,見本 二葉
 """
 
 
@@ -225,18 +226,9 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
     kit.erasure(package=kept)
     report, report_digest = kit.admitted(ErasureReport)
     certificate, certificate_digest = kit.admitted(ErasureCertificate)
-    verify_erasure(
-        kit.package.composition,
-        kit.package.encryption,
-        _confirmed(kit.admitted(DeliveryReport)[0]),
-        report,
-        certificate,
-        left={"package": kit.package.handover.files[0].sha256},
-        opened=[],
-        report_sha256=report_digest,
-        certificate_sha256=certificate_digest,
-        signed_by=CONTRACTOR,
-    )
+    proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
+    history = kit.package.delivered(_confirmed(kit.admitted(DeliveryReport)[0]))
+    assert verify_erasure(history, [proof]).copies_erased == 3
 
 
 def test_lists_may_be_json_with_the_messages_own_names(kit: Kit) -> None:

@@ -4,11 +4,13 @@ import pytest
 from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, a_file, the_configuration
 
 from notice_cycle import records as r
+from notice_cycle.clock import TOKYO
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import (
     REASONS_JA,
     over_lgwan_before,
     packages_that_left,
+    propose_disc,
     route_of,
     switch,
 )
@@ -84,3 +86,38 @@ def test_what_was_begun_over_the_line_is_told_before_a_disc_counts() -> None:
         begun(f"{CYCLE}-p1"), begun(f"{CYCLE}-p2", "manual"), begun(f"{CYCLE}-p3", "dvd")
     )
     assert over_lgwan_before(history.history(), f"{CYCLE}-p3") == [f"{CYCLE}-p1", f"{CYCLE}-p2"]
+
+
+SIX_O_CLOCK = OPENED_AT.replace(hour=18, tzinfo=TOKYO)
+
+
+@pytest.mark.parametrize(
+    ("tries", "hour", "said"),
+    [
+        (1, 12, None),
+        (2, 12, None),
+        (
+            3,
+            12,
+            "LGWAN での送信に3回失敗しました。引渡しの期限（2026-07-01 18:00）に間に合わないおそれがあります。",
+        ),
+        (1, 19, "LGWAN での送信に1回失敗し、引渡しの期限（2026-07-01 18:00）を過ぎました。"),
+        (4, 19, "LGWAN での送信に4回失敗し、引渡しの期限（2026-07-01 18:00）を過ぎました。"),
+    ],
+)
+def test_the_disc_is_proposed_after_three_tries_or_at_the_hour(
+    tries: int, hour: int, said: str | None
+) -> None:
+    proposal = propose_disc(tries, give_up_at=SIX_O_CLOCK, now=SIX_O_CLOCK.replace(hour=hour))
+    if said is None:
+        assert proposal is None
+    else:
+        assert proposal is not None
+        assert proposal.startswith(said)
+        assert "課長の了解" in proposal
+        assert "「経路の変更」を理由とともに" in proposal
+
+
+def test_without_a_readable_due_date_the_tries_alone_count() -> None:
+    assert propose_disc(2, give_up_at=None, now=OPENED_AT) is None
+    assert "3回失敗" in str(propose_disc(3, give_up_at=None, now=OPENED_AT))
