@@ -230,8 +230,8 @@ def test_nobody_reads_the_clock_of_the_machine_but_the_clock() -> None:
 
 
 def test_a_stage_knows_another_stage_only_by_its_records() -> None:
-    """Three knowings are meant: the form 引渡し承認 sends back as 検証確認 does, validation asks composition's encoder
-    what can be printed, the erasure asks the hand-over which packages left."""
+    """Two knowings are meant: the form 引渡し承認 sends back as 検証確認 does, validation asks composition's encoder
+    what can be printed."""
     stages = {
         "acknowledgement",
         "composition",
@@ -250,7 +250,6 @@ def test_a_stage_knows_another_stage_only_by_its_records() -> None:
     }
     assert crossing == {
         ("composition/approval", "validation.confirmation"),
-        ("erasure/verify", "handover.route"),
         ("validation/checks/characters", "composition"),
     }
 
