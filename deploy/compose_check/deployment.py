@@ -84,10 +84,11 @@ class Container:
 
 
 class Deployment:
-    """The project `notice-cycle-check`. `secrets` is made here and removed by `down`."""
+    """The project `notice-cycle-check`. `secrets` and `config` are made here and removed by `down`."""
 
     def __init__(self) -> None:
         self.secrets = Path(tempfile.mkdtemp(prefix="notice-cycle-check-"))
+        self.config = _config_without_waiting()
         self.port = _free_port()
         self._volumes_seen: set[str] = set()
         self._known: list[Container] = []
@@ -109,6 +110,7 @@ class Deployment:
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_PROFILES": "demo",
             "NOTICE_CYCLE_SECRETS": str(self.secrets),
+            "NOTICE_CYCLE_CONFIG_FOLDER": str(self.config),
             "NOTICE_CYCLE_PORT": str(self.port),
             "NOTICE_CYCLE_URL": self.address,
             "NOTICE_CYCLE_VERSION": VERSION,
@@ -269,6 +271,7 @@ class Deployment:
     def remove_secrets(self) -> None:
         """The folder alone."""
         shutil.rmtree(self.secrets, ignore_errors=True)
+        shutil.rmtree(self.config, ignore_errors=True)
 
     def left_behind(self) -> list[str]:
         """What still carries the project's label, was one of its volumes, or is a secret file."""
@@ -280,12 +283,12 @@ class Deployment:
                 f"volume {each}"
                 for each in sorted({*self._of_project("volume", "ls"), *(self._volumes_seen & volumes)})
             ),
-            *([f"secrets {self.secrets}"] if self.secrets.exists() else []),
+            *(f"folder {folder}" for folder in (self.secrets, self.config) if folder.exists()),
         ]
 
     def of_earlier_check(self) -> list[str]:
         """What there is of the project before this check has begun."""
-        return [each for each in self.left_behind() if not each.startswith("secrets ")]
+        return [each for each in self.left_behind() if not each.startswith("folder ")]
 
     def _of_project(self, *listing: str) -> list[str]:
         label = f"label=com.docker.compose.project={PROJECT}"
@@ -315,6 +318,20 @@ def mebibytes(told: str) -> float:
     if not found:
         raise ValueError(told)
     return float(found[1]) * _MEBIBYTES[f"{found[2] or ''}B"]
+
+
+def _config_without_waiting() -> Path:
+    """The shipped configuration, but the passphrase may follow the disc at once: nobody waits two hours here."""
+    folder = Path(tempfile.mkdtemp(prefix="notice-cycle-check-config-"))
+    shutil.copytree(ROOT / "include" / "config", folder, dirs_exist_ok=True)
+    folder.chmod(0o755)  # the containers' user reads it
+    parties = folder / "parties.yaml"
+    shipped = parties.read_text(encoding="utf-8")
+    changed = shipped.replace("  dvd: 120\n", "  dvd: 0\n")
+    if changed == shipped:
+        raise CheckFailed("parties.yaml no longer says dvd: 120")
+    parties.write_text(changed, encoding="utf-8")
+    return folder
 
 
 def _free_port() -> int:
