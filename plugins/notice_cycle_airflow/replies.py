@@ -186,6 +186,14 @@ class Reception:
         after = {file.name: file.size_bytes for file in await folder.listing()} if read else {}
         return [found for found in read if after.get(found.laid.file) == before[found.laid.file]]
 
+    def is_left_to_its_stage(self, found: Found) -> bool:
+        """A first answer of the contractor to a stage. A second one is looked at everywhere: it may be a different one."""
+        party, kind = self.cycle.configuration.party, found.laid.kind
+        own = found.laid.signer == party.signer
+        return (
+            own and kind in SETTLED_BY and not receptions(self.history, kind, party.id, contractor=party.id)
+        )
+
     def take(self, found: list[Found], *, again: bool = False) -> None:
         """Takes what is new, once: the sensor and 届出の受信 may look at the same time.
 

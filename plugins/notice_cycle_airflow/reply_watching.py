@@ -12,13 +12,12 @@ from notice_cycle import clock
 from notice_cycle.errors import CannotLook, NoticeCycleError, Refused
 from notice_cycle.exchange.messages import MESSAGES
 from notice_cycle.ledger.entry import System
-from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.records import ClosingRecord, EncryptionRecord, HandoverRecord, OpeningRecord, PaperReply
-from notice_cycle.replies import SETTLED_BY, receptions, transcribed
+from notice_cycle.replies import transcribed
 from notice_cycle.settings import Settings
 from notice_cycle.values import Person
-from notice_cycle_airflow.replies import Found, Reception, find_transcription, reply_folder
+from notice_cycle_airflow.replies import Reception, find_transcription, reply_folder
 from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
@@ -61,19 +60,8 @@ async def look_at(cycle: RunningCycle, context: Any) -> None:
     reception = Reception(cycle, context)
     async with reply_folder(cycle, reception.history) as folder:
         found = await reception.find(folder, MESSAGES)
-        reception.take([one for one in found if not _is_awaited(one, cycle, reception.history)])
+        reception.take([one for one in found if not reception.is_left_to_its_stage(one)])
         await reception.take_enclosures(folder)
-
-
-def _is_awaited(found: Found, cycle: RunningCycle, history: CycleHistory) -> bool:
-    """A first answer of the contractor to a stage. A second one is looked at here too: it may be a different one."""
-    party = cycle.configuration.party
-    own = found.laid.signer == party.signer
-    return (
-        own
-        and found.laid.kind in SETTLED_BY
-        and not receptions(history, found.laid.kind, party.id, contractor=party.id)
-    )
 
 
 def enter_transcription(cycle: RunningCycle, asked: dict[str, str], person: Person) -> PaperReply:

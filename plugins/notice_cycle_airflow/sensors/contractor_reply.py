@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator
 
 from notice_cycle.errors import CannotLook
-from notice_cycle.exchange.messages import ContentReceipt, Message, Receipt, Rejection
+from notice_cycle.exchange.messages import MESSAGES, Message, Rejection
 from notice_cycle.records import Record, ReplyRefused
 from notice_cycle.replies import (
     inbox_name,
@@ -26,7 +26,6 @@ from notice_cycle_airflow.replies import Found, Reception, reply_folder
 from notice_cycle_airflow.run_context import RunningCycle, current_cycle, telling
 
 _A_YEAR_SECONDS = 366 * 24 * 3600
-_LEVELS = {Receipt, ContentReceipt}
 
 
 class ContractorReplySensor(BaseSensorOperator):
@@ -60,12 +59,11 @@ class ContractorReplySensor(BaseSensorOperator):
     async def _look(self, cycle: RunningCycle, context: Any) -> bool:
         reception = Reception(cycle, context)
         awaited = {kind.kind for kind in self.kinds}
-        looked_for = awaited | ({Rejection.kind} if _LEVELS & set(self.kinds) else set())
         async with reply_folder(cycle, reception.history) as folder:
-            found = await reception.find(folder, looked_for)
+            found = await reception.find(folder, MESSAGES)
         own = [one for one in found if self._is_awaited(cycle, one, awaited)]
-        others = [one for one in found if one not in own]
-        reception.take(others)
+        # What came with it is not left to 届出の受信: the next stage may need it.
+        reception.take([one for one in found if one not in own and not reception.is_left_to_its_stage(one)])
         refused = {fact.quarantined_as for fact in reception.history.facts(ReplyRefused)}
         # Of messages that were refused together, one that is put there anew makes all count again.
         if any(one.quarantine_name not in refused for one in own):
