@@ -28,7 +28,7 @@ from notice_cycle.decisions import recall, redo, withdraw
 from notice_cycle.erasure.verify import verify_erasure
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange.messages import ErasedCopy
-from notice_cycle.handover.route import switch
+from notice_cycle.handover.route import packages_that_left, switch
 from notice_cycle.report import report
 from notice_cycle.stage import CYCLE_RECORDS, followed_by, is_passed_over, predecessor_of
 
@@ -108,7 +108,9 @@ def test_the_erasure_is_judged_without_a_delivery_but_over_all_that_left() -> No
     yesterday = {"started_at": OPENED_AT - timedelta(days=1), "erased_at": OPENED_AT - timedelta(days=1)}
 
     def judged(*copies: ErasedCopy) -> r.ErasureRecord:
-        return verify_erasure(cycle.history(), [a_proof(cycle, an_erasure_report(cycle, *copies))])
+        history = cycle.history()
+        proof = a_proof(cycle, an_erasure_report(cycle, *copies))
+        return verify_erasure(history, [proof], left=packages_that_left(history, []))
 
     on_host = an_erased_copy(package, carrier="サーバー", place="受け口", **yesterday)
     assert judged(on_host).copies_erased == 1
