@@ -63,4 +63,4 @@ def _table(rows: list[Row]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="copies"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
