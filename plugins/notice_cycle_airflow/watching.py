@@ -60,7 +60,9 @@ def look(
         _beat(calendars)
         return "今日は閉庁日です。知らせは次の開庁日に届きます。"
     people = People.load(settings.config_folder)
+    told = 0
     if not calendars.ward.why_closed(today):
+        told = tell_all_quantities(ledger, settings, actor, partial(_hand_over, deliver=deliver))
         watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
         of_the_register, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
         reminders = [*incidents, *of_the_register]
@@ -76,7 +78,6 @@ def look(
     for outgoing in sending:
         _hand_over(outgoing.mail, deliver)
         _remember(outgoing, ledger, actor, now)
-    told = tell_all_quantities(ledger, settings, actor, partial(_hand_over, deliver=deliver))
     _beat(calendars)
     if unreadable:
         raise unreadable  # only now: a mistake in the register silences no due date
