@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CYCLE, OPENED_AT, a_cycle, an_answer, on_disc
+from tests.builders import CYCLE, OPENED_AT, a_cycle, a_digest, an_answer, on_disc
 
 from notice_cycle import records as r
 from notice_cycle.closing import close
@@ -53,6 +53,23 @@ def test_one_answer_is_two_records_with_their_own_numbers() -> None:
     assert notices.confirmation_number == f"{PACKAGE}-パスワード返却確認書"
     assert (media.quantity, media.giver, media.taker) == (2, "印刷 次郎", "石川 恵")
     assert (notices.quantity, notices.filed_under) == (1, "26介保第97号")
+
+
+def test_the_records_bear_the_numbers_of_the_papers_that_were_printed() -> None:
+    """After the delivery was redone the papers were printed again, under the next number."""
+    again = [
+        r.ConfirmationPrinted(
+            form="returns",
+            number=f"{PACKAGE}-{name}{ending}",
+            after=a_digest(ending),
+            document_sha256=a_digest("pdf"),
+            printed_at=OPENED_AT,
+        )
+        for ending in ("", "-2")
+        for name in ("媒体返却確認書", "パスワード返却確認書")
+    ]
+    numbers = [fact.confirmation_number for fact in returned(*again)]  # type: ignore[attr-defined]
+    assert numbers == [f"{PACKAGE}-媒体返却確認書-2", f"{PACKAGE}-パスワード返却確認書-2"]
 
 
 @pytest.mark.parametrize(
