@@ -7,7 +7,7 @@ given and is still out, and a return before the delivery.
 from dataclasses import dataclass
 
 from notice_cycle.confirmations import printed_numbers
-from notice_cycle.errors import Refused
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
@@ -168,7 +168,7 @@ class Returns(Form):
                     advice="媒体と通知書は納品の後に返却を受けます。実際に受けた日時を入力してください。",
                 )
             if fact.quantity != out:
-                raise Refused(
+                raise Differs(
                     f"返された{told_ja}の数量（{fact.quantity}）が、渡した数量（{out}）と一致しません。",
                     advice="数え直してください。足りないものが見つかるまで、返却は記録できず、発送回は完了しません。"
                     "見つからなければ事故として扱います。",

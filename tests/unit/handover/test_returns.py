@@ -8,7 +8,7 @@ from tests.builders import CYCLE, OPENED_AT, a_cycle, a_digest, an_answer, on_di
 
 from notice_cycle import records as r
 from notice_cycle.closing import close
-from notice_cycle.errors import Refused
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.handover.returns import Given, Returns
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
@@ -85,6 +85,12 @@ def test_the_records_bear_the_numbers_of_the_papers_that_were_printed() -> None:
 def test_what_does_not_agree_is_refused(changes: dict[str, str], said: str) -> None:
     with pytest.raises(Refused, match=said):
         returned(**changes)
+
+
+@pytest.mark.parametrize("field", ["discs_quantity", "notices_quantity"])
+def test_another_quantity_is_a_difference_that_stays_open(field: str) -> None:
+    with pytest.raises(Differs):
+        returned(**{field: "3"})
 
 
 def test_the_form_is_answered_when_both_stand_and_a_kill_between_them_loses_nothing() -> None:
