@@ -190,6 +190,11 @@ class Script:
         if not _copied(self.places.outbox / form.cycle, discs, self.desk / DISCS):
             return None
         self._file_confirmations(form.cycle)
+        for paper in (
+            *self.tray.glob(f"{form.cycle}-p*盤面ラベル.pdf"),
+            *self.tray.glob(f"{form.cycle}-p*送付票.pdf"),
+        ):
+            paper.unlink()  # stuck on the disc; goes with it
         for package, digest in earlier.items():
             (self.desk / f"withdrawn-{package}").write_text(digest, encoding="ascii")
         return (
@@ -219,6 +224,7 @@ class Script:
         notices = list(back.glob(f"{form.cycle}-PW*.pdf"))
         if not discs:
             return None
+        self._file_confirmations(form.cycle)
         now = tokyo(clock.now())
         return (
             "tanto2",

@@ -18,11 +18,14 @@ from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     CompositionRecord,
     ConfirmationPrinted,
+    DeliveryConfirmationRecord,
     DeliveryRecord,
     DiscrepancyClosed,
     DiscrepancyOpened,
     DiscsMade,
     EncryptionRecord,
+    HandoverRecord,
+    PassphraseHandoverRecord,
     PassphraseNoticeRecord,
     Record,
 )
@@ -53,34 +56,57 @@ class Paper:
 
 
 def find_paper(form: str, history: CycleHistory) -> Paper | None:
-    """The paper that a form needs now; None when it has none, or its paper lies there already."""
+    """The next paper that a form needs; None when it has none, or all of them lie there already."""
     behind = _PAPERS.get(form)
     entry = history.entry_of(behind) if behind else None
-    printed = [fact for fact in history.facts(ConfirmationPrinted) if fact.form == form]
-    if entry is None or any(fact.after == entry.digest for fact in printed):
+    if entry is None:
         return None
-    base = _base(form, history)
-    earlier = sum(fact.number == base or fact.number.startswith(f"{base}-") for fact in printed)
-    number = f"{base}-{earlier + 1}" if earlier else base
-    return Paper(form, number, entry.digest, entry.recorded_at, _content(form, number, history))
+    for base in _bases(form, history):
+        printed = _printed(form, base, history)
+        if not any(fact.after == entry.digest for fact in printed):
+            number = f"{base}-{len(printed) + 1}" if printed else base
+            return Paper(form, number, entry.digest, entry.recorded_at, _content(form, number, history))
+    return None
+
+
+def printed_numbers(form: str, history: CycleHistory) -> list[str]:
+    """The numbers of the papers that lie there for a form, in the order it has them."""
+    numbers = []
+    for base in _bases(form, history):
+        printed = _printed(form, base, history)
+        numbers.append(printed[-1].number if printed else base)
+    return numbers
 
 
 def printed_number(form: str, history: CycleHistory) -> str:
-    """The number of the paper that lies there for a form."""
-    base = _base(form, history)
-    printed = [fact.number for fact in history.facts(ConfirmationPrinted) if fact.form == form]
-    return next((number for number in reversed(printed) if number.startswith(base)), base)
+    """The number of the paper that lies there for a form that has one."""
+    (number,) = printed_numbers(form, history)
+    return number
 
 
-def _base(form: str, history: CycleHistory) -> str:
+def _printed(form: str, base: str, history: CycleHistory) -> list[ConfirmationPrinted]:
+    return [
+        fact
+        for fact in history.facts(ConfirmationPrinted)
+        if fact.form == form and (fact.number == base or fact.number.startswith(f"{base}-"))
+    ]
+
+
+_MEDIA_BACK, _NOTICES_BACK = "媒体返却確認書", "パスワード返却確認書"
+
+
+def _bases(form: str, history: CycleHistory) -> list[str]:
     cycle = history.entries[0].cycle
     match form:
         case "passphrase_handover":
-            return f"{history.latest(PassphraseNoticeRecord).notice_number}-確認書"
+            return [f"{history.latest(PassphraseNoticeRecord).notice_number}-確認書"]
         case "disc_handover":
-            return f"{history.latest(EncryptionRecord).package}-媒体引渡確認書"
+            return [f"{history.latest(EncryptionRecord).package}-媒体引渡確認書"]
+        case "returns":
+            package = history.latest(EncryptionRecord).package
+            return [f"{package}-{_MEDIA_BACK}", f"{package}-{_NOTICES_BACK}"]
         case _:
-            return f"{cycle}-納品確認書"
+            return [f"{cycle}-納品確認書"]
 
 
 def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
@@ -98,6 +124,14 @@ def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
             package = history.latest(EncryptionRecord).package
             made = [fact for fact in history.facts(DiscsMade) if fact.package == package][-1]
             contents = [row for disc in made.discs for row in ((disc.label, "1 枚"), (disc.image.sha256, ""))]
+        case "returns" if _MEDIA_BACK in number:
+            kind, means = ConfirmationKind.MEDIA_RETURN, "手渡し ・ 簡易書留（○で囲む）"
+            given = [record.dvd for record in history.ever(HandoverRecord) if record.dvd]
+            contents = [(disc.label, "1 枚") for dvd in given for disc in dvd.discs]
+        case "returns":
+            kind, means = ConfirmationKind.PASSWORD_RETURN, "手渡し ・ 簡易書留（○で囲む）"
+            notices = history.ever(PassphraseHandoverRecord)
+            contents = [(f"パスワード通知書 {one.notice_number}", f"{one.quantity} 部") for one in notices]
         case _:
             kind, means = ConfirmationKind.DELIVERY, "納品場所での引渡し"
             envelopes = history.latest(CompositionRecord).quantities.envelopes
@@ -118,8 +152,9 @@ _PAPERS: dict[str, type[Record]] = {
     "passphrase_handover": PassphraseNoticeRecord,
     "disc_handover": EncryptionRecord,
     "delivery_confirmation": DeliveryRecord,
+    "returns": DeliveryConfirmationRecord,
 }
-"""The forms that have a paper, and the record behind which it is made."""
+"""The forms that have a paper (that of the returns has two), and the record behind which it is made."""
 
 
 # ---- who may be named on it

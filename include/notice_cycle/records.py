@@ -601,6 +601,16 @@ class DiscBurnt(Fact):
     read_back_at: datetime
 
 
+class DiscPaperPrinted(Fact):
+    """盤面ラベル or 送付票: laid out with the discs under a number of its own, once."""
+
+    label_ja = "盤面ラベル・送付票の印刷"
+    package: PackageId
+    number: str
+    document_sha256: Digest
+    printed_at: datetime
+
+
 class CopyWithdrawn(Fact):
     """A package was taken off the contractor's host before it counted; what its folder held before and after."""
 

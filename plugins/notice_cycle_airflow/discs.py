@@ -1,7 +1,9 @@
-"""Making the disc images of a package beside it in its outbox folder, and burning them where there is a drive."""
+"""Making the disc images of a package beside it in its outbox folder with their papers, and burning them where there is a drive."""
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from notice_cycle import clock
@@ -11,7 +13,9 @@ from notice_cycle.errors import Altered, CannotLook, Refused
 from notice_cycle.exchange.package import MANIFEST, MANIFEST_NAMESPACE, Manifest
 from notice_cycle.handover import media, papers
 from notice_cycle.handover.progress import Passage
-from notice_cycle.records import Disc, DiscBurnt, DiscsMade, EncryptionRecord
+from notice_cycle.printing import print_document
+from notice_cycle.records import Disc, DiscBurnt, DiscPaperPrinted, DiscsMade, EncryptionRecord
+from notice_cycle.values import sha256
 from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
@@ -19,13 +23,14 @@ _LOG_EVERY_SECONDS = 10.0
 
 
 def make_discs(cycle: RunningCycle) -> str:
-    """Builds the images unless they are made already. Gives their labels."""
+    """Builds the images and prints their 盤面ラベル and 送付票, unless that is done already. Gives the discs' labels."""
     history = cycle.history()
     package = history.latest(EncryptionRecord).package
     made = next((fact for fact in history.facts(DiscsMade) if fact.package == package), None)
     if made is None:
         made = _made(cycle, package)
         cycle.note(made)
+    _lay_out_papers(cycle, made)
     return "、".join(disc.label for disc in made.discs)
 
 
@@ -115,7 +120,7 @@ def _made(cycle: RunningCycle, package: str) -> DiscsMade:
         manifest,
         form,
         media.part_names(manifest.encrypted_file),
-        contact=f"{configuration.ward} {configuration.notice.section} {configuration.mail.section}",
+        contact=_contact(cycle),
         at=at,
     )
     extras = media.DiscExtras(
@@ -130,3 +135,46 @@ def _made(cycle: RunningCycle, package: str) -> DiscsMade:
         discs=tuple(Disc(label=image.label, image=image.image) for image in images),
         made_at=at,
     )
+
+
+def _lay_out_papers(cycle: RunningCycle, made: DiscsMade) -> None:
+    """Prints each paper once. Its time is that of the images, so a task that died prints the same bytes again."""
+    with cycle.ledger.locked(cycle.id, DiscPaperPrinted.kind()):
+        printed = {fact.number for fact in cycle.history().facts(DiscPaperPrinted)}
+        for number, typeset in _papers(cycle, made).items():
+            if number in printed:
+                continue
+            pdf = typeset()
+            print_document(cycle.settings, number, pdf)
+            cycle.note(
+                DiscPaperPrinted(
+                    package=made.package, number=number, document_sha256=sha256(pdf), printed_at=clock.now()
+                )
+            )
+
+
+def _papers(cycle: RunningCycle, made: DiscsMade) -> dict[str, Callable[[], bytes]]:
+    """By its number, what sets each paper: a label for each disc, and the 送付票."""
+    configuration = cycle.configuration
+    manifest = Manifest.parse((cycle.settings.outbox / cycle.id / MANIFEST).read_bytes())
+    sets: dict[str, Callable[[], bytes]] = {
+        papers.label_number(disc): partial(papers.disc_label, made.discs, number, manifest, at=made.made_at)
+        for number, disc in enumerate(made.discs, start=1)
+    }
+    sets[papers.transmittal_number(made.package)] = partial(
+        papers.transmittal,
+        made.discs,
+        manifest,
+        package_format(configuration.party.package.format),
+        section=configuration.notice.section,
+        means_ja="手渡し ・ 簡易書留（○で囲む）",
+        fingerprint=cycle.history().latest(EncryptionRecord).signer_fingerprint,
+        contact=_contact(cycle),
+        at=made.made_at,
+    )
+    return sets
+
+
+def _contact(cycle: RunningCycle) -> str:
+    """Whom to ask; the ward's own name stands before it."""
+    return f"{cycle.configuration.notice.section} {cycle.configuration.mail.section}"

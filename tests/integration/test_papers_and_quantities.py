@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.builders import CYCLE, TASK, a_cycle
+from tests.builders import CYCLE, TASK, a_cycle, on_disc
 
 from notice_cycle import records as r
 from notice_cycle.alerts import Mail
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
 from notice_cycle.values import sha256
+from notice_cycle_airflow import confirmations
 from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.quantities import tell_all_quantities, tell_quantities, try_to_tell_quantities
 from notice_cycle_airflow.run_context import RunningCycle
@@ -41,6 +42,39 @@ def test_a_paper_printed_before_a_crash_is_the_same_bytes_again(
     before = paper.read_bytes()
     lay_out_confirmation(cycle, "passphrase_handover")
     assert paper.read_bytes() == before
+
+
+def test_the_returns_have_two_papers_each_laid_out_once(ledger: Ledger, tmp_path: Path) -> None:
+    a_cycle().with_(handover=on_disc()).up_to(r.DeliveryConfirmationRecord).entered_in(ledger)
+    settings = Settings({"NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray")})
+    cycle = RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)
+    numbers = [f"{CYCLE}-p1-媒体返却確認書", f"{CYCLE}-p1-パスワード返却確認書"]
+    assert [lay_out_confirmation(cycle, "returns") for _ in range(2)] == ["、".join(numbers)] * 2
+    facts = cycle.history().facts(r.ConfirmationPrinted)
+    assert [fact.number for fact in facts] == numbers
+    for fact in facts:
+        assert sha256((tmp_path / "tray" / f"{fact.number}.pdf").read_bytes()) == fact.document_sha256
+
+
+def test_a_paper_of_the_returns_that_a_crash_left_out_follows(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_cycle().with_(handover=on_disc()).up_to(r.DeliveryConfirmationRecord).entered_in(ledger)
+    settings = Settings({"NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray")})
+    cycle = RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)
+    printed: list[str] = []
+
+    def jamming(_settings: Settings, number: str, _pdf: bytes) -> None:
+        if len(printed) == 1:
+            raise KeyboardInterrupt
+        printed.append(number)
+
+    with monkeypatch.context() as crashing, pytest.raises(KeyboardInterrupt):
+        crashing.setattr(confirmations, "print_document", jamming)
+        lay_out_confirmation(cycle, "returns")
+    monkeypatch.setattr(confirmations, "print_document", lambda _, number, __: printed.append(number))
+    lay_out_confirmation(cycle, "returns")
+    assert printed == [f"{CYCLE}-p1-媒体返却確認書", f"{CYCLE}-p1-パスワード返却確認書"]
 
 
 def test_a_form_without_a_paper_prints_nothing(cycle: RunningCycle, tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import logging
 import shutil
+from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pypdf import PdfReader
 from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file
 from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
 
+from embedded_ward.desk import read_disc
 from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
@@ -23,6 +27,7 @@ from notice_cycle.handover.media import describe_image
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
+from notice_cycle.values import sha256
 from notice_cycle_airflow import run_context
 from notice_cycle_airflow.discs import burn_discs, make_discs
 from notice_cycle_airflow.operators import evidence_form
@@ -53,6 +58,7 @@ def cycle(package: APackage, ledger: Ledger, tmp_path: Path, monkeypatch: pytest
             "NOTICE_CYCLE_OUTBOX": str(package.folder.parent),
             "NOTICE_CYCLE_SIGNING_KEY_FILE": str(a_key_file(tmp_path / "key")),
             "NOTICE_CYCLE_HOST": "lgwan-terminal-1",
+            "NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray"),
         }
     )
     return RunningCycle(id=CYCLE, actor=TASK, settings=settings, ledger=ledger)
@@ -82,6 +88,86 @@ def test_discs_are_made_once_and_hold_the_package(cycle: RunningCycle, package: 
     assert {file.name: file.sha256 for file in package.encryption.files}.items() <= on_disc.items()
     assert make_discs(cycle) == labels
     assert len(cycle.history().facts(r.DiscsMade)) == 1
+
+
+def test_every_disc_has_its_label_and_the_package_its_transmittal_printed_once(
+    cycle: RunningCycle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_discs(monkeypatch)
+    labels = make_discs(cycle).split("、")
+    assert len(labels) > 1
+    facts = cycle.history().facts(r.DiscPaperPrinted)
+    package = cycle.history().latest(r.EncryptionRecord).package
+    assert [fact.number for fact in facts] == [
+        *(f"{label}-盤面ラベル" for label in labels),
+        f"{package}-送付票",
+    ]
+    tray = tmp_path / "tray"
+    papers = {path.name: path.read_bytes() for path in tray.iterdir()}
+    assert {f"{fact.number}.pdf": fact.document_sha256 for fact in facts} == {
+        name: sha256(content) for name, content in papers.items()
+    }
+    shutil.rmtree(tray)
+    make_discs(cycle)
+    assert not tray.exists()
+    assert cycle.history().facts(r.DiscPaperPrinted) == facts
+
+
+def test_papers_printed_before_a_crash_are_the_same_bytes_again(
+    cycle: RunningCycle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = RunningCycle.note
+
+    def dying(self: RunningCycle, fact: r.Fact, by: object = None) -> None:
+        if isinstance(fact, r.DiscPaperPrinted):
+            raise KeyboardInterrupt
+        real(self, fact)
+
+    with monkeypatch.context() as crashing, pytest.raises(KeyboardInterrupt):
+        crashing.setattr(RunningCycle, "note", dying)
+        make_discs(cycle)
+    (paper,) = (tmp_path / "tray").iterdir()
+    before = paper.read_bytes()
+    clock.move_to(clock.now() + timedelta(hours=1), tmp_path / "clock.json")
+    make_discs(cycle)
+    assert paper.read_bytes() == before
+    assert len(cycle.history().facts(r.DiscsMade)) == 1
+    assert len(cycle.history().facts(r.DiscPaperPrinted)) == 2
+
+
+def test_no_paper_of_the_discs_tells_the_passphrase(
+    cycle: RunningCycle, package: APackage, tmp_path: Path
+) -> None:
+    make_discs(cycle)
+    (image,) = package.folder.glob("*.iso")
+    told = [path.read_bytes() for path in (tmp_path / "tray").iterdir()]
+    told += [read_disc(image)["README.pdf"]]
+    assert len(told) == 3
+    secret = "".join(package.passphrase.split("-"))
+    for paper in told:
+        text = "".join(page.extract_text() for page in PdfReader(BytesIO(paper)).pages)
+        assert secret not in "".join(text.split()).replace("-", "").replace("\u200b", "")
+
+
+def test_every_disc_bears_the_guide_as_pdf_a_and_the_page_that_opens_the_package(
+    cycle: RunningCycle, package: APackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_discs(monkeypatch)
+    labels = make_discs(cycle).split("、")
+    images = list(package.folder.glob("*.iso"))
+    assert len(images) == len(labels) > 1
+    for image in images:
+        held = read_disc(image)
+        assert held["open.html"] == media.decrypter_page()
+        assert "印字データを開く手順書" in held["README.txt"].decode("utf-8-sig")
+        guide = PdfReader(BytesIO(held["README.pdf"]))
+        assert guide.xmp_metadata is not None
+        assert (guide.xmp_metadata.pdfaid_part, guide.xmp_metadata.pdfaid_conformance) == ("2", "B")
+        for page in guide.pages:
+            for font in page["/Resources"]["/Font"].values():  # type: ignore[index]
+                (described,) = font.get_object()["/DescendantFonts"]
+                assert "/FontFile2" in described.get_object()["/FontDescriptor"].get_object()
+        assert "印字データを開く手順書" in guide.pages[0].extract_text()
 
 
 def test_the_discs_signers_line_is_the_wards(cycle: RunningCycle, package: APackage, tmp_path: Path) -> None:
@@ -138,11 +224,7 @@ def test_a_disc_that_a_killed_try_has_burnt_is_read_back_only(
 def test_several_discs_are_burnt_one_after_another_each_onto_a_new_one(
     cycle: RunningCycle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "_KEPT_FREE", 0)
-    monkeypatch.setattr(media, "_PART_ALIGNMENT", 1024)
-    monkeypatch.setattr(media, "DISC_BYTES", 2048)
-    monkeypatch.setitem(media.build_images.__kwdefaults__, "disc_bytes", 2048)
-    monkeypatch.setitem(media.part_names.__kwdefaults__, "disc_bytes", 2048)
+    tiny_discs(monkeypatch)
     count = len(make_discs(cycle).split("、"))
     assert count > 1
     drive = a_drive(cycle, tmp_path)
@@ -163,6 +245,15 @@ def test_an_image_that_was_touched_is_not_burnt(cycle: RunningCycle, package: AP
     image.write_bytes(image.read_bytes() + bytes(2048))
     with pytest.raises(Altered, match="作成した時の内容と異なります"):
         burn_discs(cycle)
+
+
+def tiny_discs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a small package takes several."""
+    monkeypatch.setattr(media, "_KEPT_FREE", 0)
+    monkeypatch.setattr(media, "_PART_ALIGNMENT", 1024)
+    monkeypatch.setattr(media, "DISC_BYTES", 2048)
+    monkeypatch.setitem(media.build_images.__kwdefaults__, "disc_bytes", 2048)
+    monkeypatch.setitem(media.part_names.__kwdefaults__, "disc_bytes", 2048)
 
 
 def a_drive(cycle: RunningCycle, tmp_path: Path) -> Path:

@@ -4,7 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CYCLE, OPENED_AT, SHONIN, TANTO, ACycle, a_cycle, a_digest, a_file, an_answer
+from tests.builders import (
+    CYCLE,
+    OPENED_AT,
+    SHONIN,
+    TANTO,
+    ACycle,
+    a_cycle,
+    a_digest,
+    a_file,
+    an_answer,
+    on_disc,
+)
 from tests.unit.register.world import KACHO, a_register, held
 
 from notice_cycle import records as r
@@ -15,6 +26,7 @@ from notice_cycle.confirmations import (
     open_discrepancies,
     opened,
     printed_number,
+    printed_numbers,
     settled,
 )
 from notice_cycle.delivery.confirmation import DeliveryConfirmation
@@ -77,6 +89,30 @@ def test_a_paper_is_found_once_under_its_number(form: type[Form], cycle: ACycle,
     again = cycle.noting(printed(form.id, number, paper.after)).history()
     assert find_paper(form.id, again) is None
     assert printed_number(form.id, again) == number
+
+
+def test_the_returns_have_two_papers_one_after_the_other() -> None:
+    cycle = a_cycle().with_(handover=on_disc(2)).up_to(r.DeliveryConfirmationRecord)
+    media = find_paper("returns", cycle.history())
+    assert media is not None
+    assert media.number == f"{PACKAGE}-媒体返却確認書"
+    assert media.content.kind == "media_return"
+    assert media.content.contents == [(f"{PACKAGE}-d1", "1 枚"), (f"{PACKAGE}-d2", "1 枚")]
+    cycle = cycle.noting(printed("returns", media.number, media.after))
+    notices = find_paper("returns", cycle.history())
+    assert notices is not None
+    assert notices.number == f"{PACKAGE}-パスワード返却確認書"
+    assert notices.content.kind == "password_return"
+    assert notices.content.contents == [(f"パスワード通知書 {CYCLE}-PW1", "1 部")]
+    cycle = cycle.noting(printed("returns", notices.number, notices.after))
+    assert find_paper("returns", cycle.history()) is None
+    assert printed_numbers("returns", cycle.history()) == [media.number, notices.number]
+
+
+def test_before_the_delivery_is_confirmed_nothing_is_laid_out_for_the_returns() -> None:
+    assert (
+        find_paper("returns", a_cycle().with_(handover=on_disc()).up_to(r.DeliveryRecord).history()) is None
+    )
 
 
 def test_forms_without_a_paper_have_none() -> None:

@@ -20,9 +20,9 @@ from notice_cycle.handover.media import (
     GUIDE_TEXT,
     PACKAGE_FOLDER,
     WARD_SIGNERS,
-    DiscImage,
     volume_of,
 )
+from notice_cycle.records import Disc
 
 
 class ConfirmationKind(StrEnum):
@@ -131,26 +131,37 @@ def confirmation(paper: Confirmation, *, at: datetime, synthetic: bool) -> bytes
     return render("confirmation", facts, at=paper.occurred_at or at, synthetic=synthetic)
 
 
-def disc_label(image: DiscImage, manifest: Manifest, *, at: datetime) -> bytes:
-    """盤面ラベル and the paper of the case for one disc, as PDF."""
+def disc_label(discs: Sequence[Disc], disc: int, manifest: Manifest, *, at: datetime) -> bytes:
+    """盤面ラベル and the paper of the case for disc number `disc` (from 1) of `discs`, as PDF."""
+    label, image = discs[disc - 1].label, discs[disc - 1].image
     facts = {
-        "number": image.label,
+        "number": label,
         "package": manifest.package,
-        "disc": image.disc,
-        "discs": image.discs,
+        "disc": disc,
+        "discs": len(discs),
         "notice": manifest.notice_ja,
         "cycle": manifest.cycle,
         "ward": manifest.ward,
         "contractor": manifest.party_ja,
-        "volume": volume_of(manifest.package, image.disc, image.discs),
-        "image_sha256": image.image.sha256,
-        "size": _size(image.image.size_bytes),
+        "volume": volume_of(manifest.package, disc, len(discs)),
+        "image_sha256": image.sha256,
+        "size": _size(image.size_bytes),
     }
     return render("disc_label", facts, at=at, synthetic=is_synthetic(manifest))
 
 
+def label_number(disc: Disc) -> str:
+    """The number of a disc's 盤面ラベル."""
+    return f"{disc.label}-盤面ラベル"
+
+
+def transmittal_number(package: str) -> str:
+    """The number of a package's 送付票."""
+    return f"{package}-送付票"
+
+
 def transmittal(
-    images: Sequence[DiscImage],
+    discs: Sequence[Disc],
     manifest: Manifest,
     form: PackageFormat,
     *,
@@ -163,7 +174,7 @@ def transmittal(
     """送付票 that goes with the discs, as PDF. `fingerprint`: of the key that signed the manifest."""
     quantities = manifest.quantities
     facts = {
-        "number": f"{manifest.package}-送付票",
+        "number": transmittal_number(manifest.package),
         "ward": manifest.ward,
         "section": section,
         "contractor": manifest.party_ja,
@@ -172,8 +183,8 @@ def transmittal(
         "package": manifest.package,
         "opened_with": form.opened_with_ja,
         "discs": [
-            {"label": image.label, "size": _size(image.image.size_bytes), "sha256": image.image.sha256}
-            for image in images
+            {"label": disc.label, "size": _size(disc.image.size_bytes), "sha256": disc.image.sha256}
+            for disc in discs
         ],
         "contents": _rows(
             [

@@ -6,7 +6,8 @@ given and is still out, and a return before the delivery.
 
 from dataclasses import dataclass
 
-from notice_cycle.errors import Refused
+from notice_cycle.confirmations import printed_numbers
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
@@ -131,8 +132,9 @@ class Returns(Form):
     def judge(self, answer: Answer, history: CycleHistory) -> tuple[Fact, ...]:
         """Two records, or the one that is missing when the other stands already."""
         package, given = history.latest(EncryptionRecord).package, Given.of(history)
+        media_number, notices_number = printed_numbers(self.id, history)
         media = MediaReturn(
-            confirmation_number=f"{package}-媒体返却確認書",
+            confirmation_number=media_number,
             package=package,
             returned_at=answer.moment(DISCS_AT),
             giver=answer.text(DISCS_GIVER),
@@ -144,7 +146,7 @@ class Returns(Form):
             entered_at=answer.at,
         )
         notices = PassphraseReturn(
-            confirmation_number=f"{package}-パスワード返却確認書",
+            confirmation_number=notices_number,
             package=package,
             returned_at=answer.moment(NOTICES_AT),
             giver=answer.text(NOTICES_GIVER),
@@ -166,7 +168,7 @@ class Returns(Form):
                     advice="媒体と通知書は納品の後に返却を受けます。実際に受けた日時を入力してください。",
                 )
             if fact.quantity != out:
-                raise Refused(
+                raise Differs(
                     f"返された{told_ja}の数量（{fact.quantity}）が、渡した数量（{out}）と一致しません。",
                     advice="数え直してください。足りないものが見つかるまで、返却は記録できず、発送回は完了しません。"
                     "見つからなければ事故として扱います。",

@@ -11,6 +11,7 @@ from notice_cycle.encryption.formats import FORMATS
 from notice_cycle.handover import papers
 from notice_cycle.handover.media import DiscImage
 from notice_cycle.handover.papers import ConfirmationKind
+from notice_cycle.records import Disc
 
 FINGERPRINT = "SHA256:uNiVztksCsDhcc0u9e8BrrJXHVpXkkkLiVqXbzFQPZs"
 CONTACT = "電話 03-0000-0000"
@@ -37,6 +38,10 @@ def a_confirmation(kind: ConfirmationKind, **changed) -> papers.Confirmation:
         "filing_place": "介護保険課 書庫 棚B-3",
     }
     return papers.Confirmation(**(facts | changed))
+
+
+def as_made(image: DiscImage) -> Disc:
+    return Disc(label=image.label, image=image.image)
 
 
 @pytest.fixture
@@ -107,24 +112,32 @@ def test_more_places_than_the_kind_asks_for_are_a_programming_error():
 
 
 def test_a_label_names_disc_parties_and_digest(package, image):
-    document = papers.disc_label(image, package.manifest, at=AT)
+    document = papers.disc_label([as_made(image)], 1, package.manifest, at=AT)
     assert len(pages(document)) == 1
     text = squeezed(document)
     for said in (f"{CYCLE}-p1-d1", "1/1枚目", "2026P1D1OF1", image.image.sha256, "架空データ", "金庫"):
         assert said in text, said
 
 
+def test_every_disc_has_a_label_of_its_own(package, image):
+    discs = [as_made(image), as_made(image.model_copy(update={"label": f"{CYCLE}-p1-d2"}))]
+    for number, disc in enumerate(discs, start=1):
+        text = squeezed(papers.disc_label(discs, number, package.manifest, at=AT))
+        for said in (f"文書番号{papers.label_number(disc)}", f"{number}/2枚目", f"2026P1D{number}OF2"):
+            assert said in text, said
+
+
 def test_a_label_of_real_data_says_what_they_are(package, image):
     real = package.manifest.model_copy(update={"marking": "本番"})
-    text = squeezed(papers.disc_label(image, real, at=AT))
+    text = squeezed(papers.disc_label([as_made(image)], 1, real, at=AT))
     assert "架空データ" not in text
     assert "個人情報" in text
 
 
 def test_a_transmittal_lists_every_disc(package, image):
-    images = [image, image.model_copy(update={"label": f"{CYCLE}-p1-d2"})]
+    discs = [as_made(image), as_made(image.model_copy(update={"label": f"{CYCLE}-p1-d2"}))]
     document = papers.transmittal(
-        images,
+        discs,
         package.manifest,
         FORMATS["age"],
         section="福祉部 介護保険課",
@@ -167,7 +180,7 @@ def test_the_guide_names_what_lies_on_the_disc(package, image):
 
 def test_papers_are_pdf_a_with_their_fonts_inside(package, image):
     documents = [
-        papers.disc_label(image, package.manifest, at=AT),
+        papers.disc_label([as_made(image)], 1, package.manifest, at=AT),
         papers.disc_guide(package.manifest, FORMATS["age"], [], contact=CONTACT, at=AT).pdf,
     ]
     for document in documents:

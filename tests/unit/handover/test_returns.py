@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CYCLE, OPENED_AT, a_cycle, an_answer, on_disc
+from tests.builders import CYCLE, OPENED_AT, a_cycle, a_digest, an_answer, on_disc
 
 from notice_cycle import records as r
 from notice_cycle.closing import close
-from notice_cycle.errors import Refused
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.handover.returns import Given, Returns
 from notice_cycle.ledger.chain import Verdict
 from notice_cycle.ledger.history import CycleHistory
@@ -55,6 +55,23 @@ def test_one_answer_is_two_records_with_their_own_numbers() -> None:
     assert (notices.quantity, notices.filed_under) == (1, "26介保第97号")
 
 
+def test_the_records_bear_the_numbers_of_the_papers_that_were_printed() -> None:
+    """After the delivery was redone the papers were printed again, under the next number."""
+    again = [
+        r.ConfirmationPrinted(
+            form="returns",
+            number=f"{PACKAGE}-{name}{ending}",
+            after=a_digest(ending),
+            document_sha256=a_digest("pdf"),
+            printed_at=OPENED_AT,
+        )
+        for ending in ("", "-2")
+        for name in ("媒体返却確認書", "パスワード返却確認書")
+    ]
+    numbers = [fact.confirmation_number for fact in returned(*again)]  # type: ignore[attr-defined]
+    assert numbers == [f"{PACKAGE}-媒体返却確認書-2", f"{PACKAGE}-パスワード返却確認書-2"]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -68,6 +85,12 @@ def test_one_answer_is_two_records_with_their_own_numbers() -> None:
 def test_what_does_not_agree_is_refused(changes: dict[str, str], said: str) -> None:
     with pytest.raises(Refused, match=said):
         returned(**changes)
+
+
+@pytest.mark.parametrize("field", ["discs_quantity", "notices_quantity"])
+def test_another_quantity_is_a_difference_that_stays_open(field: str) -> None:
+    with pytest.raises(Differs):
+        returned(**{field: "3"})
 
 
 def test_the_form_is_answered_when_both_stand_and_a_kill_between_them_loses_nothing() -> None:
