@@ -11,6 +11,7 @@ def closing() -> None:
         """委託先の控えと返却の関門を確かめてから、区の鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを見ます。"""
         from notice_cycle import clock
         from notice_cycle.closing import destroy, survey
+        from notice_cycle.posting import contractor_posts, require_posted
         from notice_cycle.records import DestructionBegun, DestructionRecord
         from notice_cycle_airflow.judging import judge_replies
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
@@ -22,6 +23,8 @@ def closing() -> None:
 
             def gone(history):
                 cycle.judge_gates("closing")
+                if contractor_posts(history, cycle.register()):
+                    require_posted(history)
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())

@@ -12,6 +12,7 @@ from notice_cycle.composition.totals import total_ja
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.opening import REASONS_JA
+from notice_cycle.reconciliation import HEADINGS, reconciliation, reminder_ja
 from notice_cycle.records import (
     CompositionRecord,
     ExtractionRecord,
@@ -81,6 +82,13 @@ def _blocks(history: CycleHistory, configuration: Configuration) -> Iterator[Blo
     yield _overview(history, configuration, extraction)
     if extraction:
         yield _quantities(configuration, extraction, history.find(CompositionRecord))
+        if composed := history.find(CompositionRecord):
+            yield Block(
+                title="数量の照合",
+                headings=HEADINGS,
+                rows=reconciliation(extraction, composed, history),
+                note=reminder_ja(history),
+            )
     if validation:
         yield from _findings(validation)
         for item in configuration.notice.distributions:

@@ -7,7 +7,7 @@ it stops nothing, because the stage that needs its content will miss it.
 from typing import Any
 
 from notice_cycle.copies import CopyViolation, copies_of, find_violations, judge_reply
-from notice_cycle.copies.judging import JUDGED, keeps
+from notice_cycle.copies.judging import JUDGED, is_too_early, keeps
 from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import route_of
@@ -20,7 +20,7 @@ def judge_replies(cycle: RunningCycle, context: Any) -> None:
     """Every message of these kinds that was not judged yet, then the violations that nobody was told of."""
     with cycle.ledger.locked(cycle.id, "judge_replies"):
         for kind in JUDGED:
-            if _all_judged(cycle, kind.kind):
+            if is_too_early(kind, cycle.history()) or _all_judged(cycle, kind.kind):
                 continue
             for admitted in cycle.all_received(kind):
                 if admitted.sha256 in keeps(cycle.history()):

@@ -134,6 +134,7 @@ class Reach:
 _OF_OPERATING = Reach(started_by=(OPERATOR,), worked_on_by=(OPERATOR,))
 _OF_REGISTER = Reach(seen_by=(SECTION, APPROVER, DIRECTOR), started_by=(SECTION, DIRECTOR))
 _OF_REPLIES = Reach(seen_by=(APPROVER, DIRECTOR), started_by=(SECTION, OPERATOR), worked_on_by=(OPERATOR,))
+_OF_COUNTS = Reach(seen_by=(APPROVER, DIRECTOR), started_by=(SECTION,), worked_on_by=(OPERATOR,))
 # Whoever hears of an incident takes it down; what only 課長 decides, the form itself refuses to others.
 _OF_INCIDENTS = Reach(started_by=(SECTION, APPROVER, DIRECTOR, OPERATOR), worked_on_by=(OPERATOR,))
 
@@ -148,6 +149,7 @@ _REACHES = {
         seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
     ),
     **dict.fromkeys(("reply_conflict", "reply_on_paper", "enclosure_passphrase"), _OF_REPLIES),
+    **dict.fromkeys(("posting", "returned_mail"), _OF_COUNTS),
     "incident": _OF_INCIDENTS,
     "incident_step": _OF_INCIDENTS,
     "account_closed": Reach(worked_on_by=(OPERATOR,)),  # started by the lock-out itself

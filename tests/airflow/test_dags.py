@@ -32,6 +32,8 @@ OPERATING = (
     "reply_conflict",
     "reply_on_paper",
     "enclosure_passphrase",
+    "posting",
+    "returned_mail",
     "account_closed",
     "passphrase_notice_void",
 )
@@ -110,6 +112,11 @@ def test_the_forms_of_an_incident_tell_start_by_hand_and_warn_of_personal_data()
         assert (dag["schedule"], dag["max_active_runs"], dag["starts_paused"]) == ("NullTimetable", 1, False)
         assert all(task["tells"] and task["queue"] == "default" for task in dag["tasks"])
         assert "被保険者の氏名・番号" in dag["doc"]
+
+
+@pytest.mark.parametrize("dag_id", ["posting", "returned_mail"])
+def test_the_forms_after_the_delivery_warn_of_personal_data(dag_id: str) -> None:
+    assert "被保険者の氏名・番号" in loaded()["dags"][dag_id]["doc"]
 
 
 def test_the_audit_and_the_two_watches_start_by_themselves_and_nothing_else_does() -> None:

@@ -38,16 +38,20 @@ from notice_cycle.exchange.package import (
 from notice_cycle.forms import SENT_BACK_REASONS
 from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
+from notice_cycle.posting import Posted
 from notice_cycle.records import Fact, Record
 from notice_cycle.register import GatesJudged
 from notice_cycle.restoration import REASONS_JA as RESTORATION_REASONS_JA
+from notice_cycle.returned_mail import ReturnedMail
 from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
 # Facts that live with what enters them.
 assert {AccountClosed, AlertSent, GatesJudged} <= set(Fact.__subclasses__())
-assert {CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed} <= set(Fact.__subclasses__())
+assert {CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed, Posted, ReturnedMail} <= set(
+    Fact.__subclasses__()
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -213,6 +217,16 @@ def test_the_forms_of_an_incident_have_their_section(dag: str) -> None:
     told = section("runbook.md", "(report_incident, take_step)")
     names = re.findall(r'display_name="(.+?)"', source)
     assert len(names) == source.count("@task(") + 1
+    assert [name for name in names if f"**{name}**" not in told] == []
+    for part in ("### 画面で見えるもの", "### すること", "### 元に戻す"):
+        assert part in told
+
+
+def test_the_forms_after_the_delivery_have_their_section() -> None:
+    source = (ROOT / "dags" / "delivery_forms.py").read_text(encoding="utf-8")
+    told = section("runbook.md", "(enter_posting, enter_returned)")
+    names = re.findall(r'display_name="(.+?)"', source)
+    assert len(names) == 4
     assert [name for name in names if f"**{name}**" not in told] == []
     for part in ("### 画面で見えるもの", "### すること", "### 元に戻す"):
         assert part in told

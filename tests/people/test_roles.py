@@ -69,6 +69,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "restore": start("ledger_restored"),
     "audit": start("ledger_audit", no_such_param={}),
     "reply": start("reply_on_paper"),
+    "count": start("returned_mail"),
     "incident": start("incident", party="-"),
     "register": start("register_training"),
     "register_officer": start("register_officer"),

@@ -31,7 +31,13 @@ from tests.builders import (
     an_erasure_report,
     every_copy_erased,
 )
-from tests.further_messages import a_copy_declaration, a_declared_copy, a_rejection, a_transfer_record
+from tests.further_messages import (
+    a_copy_declaration,
+    a_declared_copy,
+    a_posting_receipt,
+    a_rejection,
+    a_transfer_record,
+)
 from tests.simulator.ward import FIRM, GOOD, OTHER_FIRM, Reaction, SimulatedWard
 
 Temper = Literal["正直", "遅い", "黙る", "誤る", "雑", "悪意"]
@@ -519,6 +525,27 @@ def one_spoiled_sheet_kept(ward: SimulatedWard) -> None:
             papers=(paper,), certified_at=OPENED_AT + timedelta(days=5), responsible_person=MANAGER,
         )
     )  # fmt: skip
+
+
+@way("正直", "erasure", A, "納品したすべてを差し出し、差出票を届け出る")
+def posts_everything(ward: SimulatedWard) -> None:
+    erases(ward)
+    ward.lays(a_posting_receipt(GOOD))
+
+
+@way("誤る", "erasure", Q, "納品したより一通多く差し出したと届け出る", "納品した数より多くなります")
+def one_envelope_more_posted(ward: SimulatedWard) -> None:
+    erases(ward)
+    envelopes = GOOD[r.DeliveryRecord].envelopes_delivered + 1
+    ward.lays(a_posting_receipt(GOOD, lots=(m.Lot(lot="1", envelopes=envelopes),)))
+
+
+@way("悪意", "erasure", Q, "同じ差出票の番号で、もう一通届け出る", "同じ番号の差出票")
+def a_posting_receipt_twice(ward: SimulatedWard) -> None:
+    erases(ward)
+    for number, envelopes in enumerate((20, 19), start=1):
+        receipt = a_posting_receipt(GOOD, lots=(m.Lot(lot="1", envelopes=envelopes),))
+        ward.lays(receipt, name=receipt.file_name(number=number))
 
 
 WITH_SPOILAGE = {"spoilage_not_certified", "one_spoiled_sheet_kept"}

@@ -1,10 +1,12 @@
 """発送回の報告書: told as far as the cycle has come, in counts, and hidden where a count would tell about a person."""
 
 import pytest
-from tests.builders import CYCLE, a_cycle, a_rule
+from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, a_rule
 
 from notice_cycle import records as r
+from notice_cycle.posting import Posted
 from notice_cycle.report import Block, report
+from notice_cycle.returned_mail import ReturnedMail
 from notice_cycle.stage import CYCLE_RECORDS
 
 
@@ -97,3 +99,51 @@ def test_what_the_differential_list_changed_is_told() -> None:
     assert rows["差分一覧による除外: 死亡"] == "2人"
     assert rows["差分一覧による送付先の訂正"] == "1人"
     assert rows["取り決めた外字に置き換えた文字"] == "U+20BB7 4字"
+
+
+def reconciled(cycle) -> dict[str, tuple[str, ...]]:  # type: ignore[no-untyped-def]
+    return {row[0]: row[1:] for row in blocks(cycle)["数量の照合"].rows}
+
+
+def test_quantities_are_reconciled_from_persons_to_returned_letters() -> None:
+    printed = {"sheets_printed": 47, "sheets_spoiled": 2, "sheets_test": 3, "reasons": "literal"}
+    composed = {"lots": [{"lot_no": 1, "postal_class": "定形", "envelopes": 39}]}
+    posted = Posted(receipt_number="1", party="", envelopes=38, post_office="架空郵便局", posted_at=OPENED_AT)
+    came_back = ReturnedMail(
+        returned_on=OPENED_AT.date(),
+        counts={"unknown_address": 2, "refused": 1},
+        entered_by=TANTO,
+        entered_at=OPENED_AT,
+    )
+    cycle = a_cycle().with_(delivery=printed, composition=composed).noting(posted, came_back)
+    assert reconciled(cycle) == {
+        "人数": ("40人", "抽出 40人、除外 0人", "±0"),
+        "通知書": ("40通", "人数 40人", "±0"),
+        "封筒": ("39封", "ロットの計 39封", "±0"),
+        "用紙（計画）": ("40枚", "", ""),
+        "印刷した用紙": ("47枚", "計画 40枚、損紙 2枚、試し刷り 3枚、刷り直し 2枚（損紙と同数）", "±0"),
+        "印刷の理由": ("2枚以上のすべての印刷に理由を求めた", "literal", ""),
+        "納品 ロット 1": ("39封", "計画 39封", "±0"),
+        "納品": ("39封", "封筒 39封", "±0"),
+        "差出し": ("38封", "納品 39封", "-1"),
+        "返戻": ("3封", "宛所不明 2、受取拒否 1", ""),
+        "届いた見込み（差出しから返戻を除く）": ("35封", "", ""),
+    }
+    assert "差出しが全部は記録されていません" in blocks(cycle)["数量の照合"].note
+
+
+def test_every_difference_is_named() -> None:
+    changed = {
+        "composition": {"excluded": {"death": 1}},
+        "delivery": {"sheets_printed": 41, "envelopes_delivered": 37, "deliveries": [{"lot": "甲", "envelopes": 37}]},
+    }  # fmt: skip
+    rows = reconciled(a_cycle().with_(**changed))
+    assert [rows[name][-1] for name in ("人数", "印刷した用紙", "納品")] == ["+1", "+1", "-2"]
+    assert rows["納品 ロット 甲"] == ("37封", "委託先のロット", "")
+    assert rows["差出し"] == ("記録なし", "納品 37封", "")
+
+
+def test_before_the_delivery_only_what_was_composed_is_reconciled() -> None:
+    before = a_cycle().up_to(r.StagingWipeRecord)
+    assert list(reconciled(before)) == ["人数", "通知書", "封筒", "用紙（計画）"]
+    assert blocks(before)["数量の照合"].note == ""

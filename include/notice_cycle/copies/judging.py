@@ -9,13 +9,25 @@ from collections.abc import Iterable, Mapping
 from notice_cycle.catalogue import Configuration
 from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed, ToldBy
 from notice_cycle.errors import Refused
-from notice_cycle.exchange.messages import CopyDeclaration, DestructionCertificate, Message, TransferRecord
+from notice_cycle.exchange.messages import (
+    CopyDeclaration,
+    DestructionCertificate,
+    Message,
+    PostingReceipt,
+    TransferRecord,
+)
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.posting import Posted, can_be_judged, judge_posting
 from notice_cycle.records import CompositionRecord, EncryptionRecord, Fact, HandoverRecord
 
 _ASK = "委託先に確かめ、正しい届出を新しい番号のファイルで置くよう依頼してください。"
-JUDGED: tuple[type[Message], ...] = (CopyDeclaration, TransferRecord, DestructionCertificate)
+JUDGED: tuple[type[Message], ...] = (CopyDeclaration, TransferRecord, DestructionCertificate, PostingReceipt)
 """The kinds of message that are judged here."""
+
+
+def is_too_early(kind: type[Message], history: CycleHistory) -> bool:
+    """Whether a message of this kind cannot be judged yet, because what it is compared with is not there."""
+    return kind is PostingReceipt and not can_be_judged(history)
 
 
 def judge_reply(
@@ -54,6 +66,8 @@ def judge_reply(
                 certified_at=message.certified_at,
                 responsible_person=message.responsible_person,
             )
+        case PostingReceipt():
+            return judge_posting(message, history, **told)
         case _:
             raise TypeError(f"{message.kind} is not judged here")
 
@@ -65,7 +79,8 @@ def keeps(history: CycleHistory) -> set[str]:
         *history.facts(CopyTransferred),
         *history.facts(PapersDestroyed),
     ]
-    return {one.message_sha256 for one in kept}
+    posted = {one.message_sha256 for one in history.facts(Posted) if one.message_sha256}
+    return {one.message_sha256 for one in kept} | posted
 
 
 def _transfer(

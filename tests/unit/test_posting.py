@@ -1,0 +1,214 @@
+"""差出しと返戻: never more than was delivered, demanded only where the contractor posts, returned mail in counts."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from tests.builders import CONFIG, CONTRACTOR, OPENED_AT, TANTO, ACycle, a_cycle, a_digest
+from tests.further_messages import a_posting_receipt
+
+from notice_cycle import records as r
+from notice_cycle.copies import judge_reply
+from notice_cycle.copies.judging import is_too_early, keeps
+from notice_cycle.errors import Refused
+from notice_cycle.exchange import messages as m
+from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.posting import (
+    Posted,
+    contractor_posts,
+    enter_posting,
+    posted_envelopes,
+    postings,
+    require_posted,
+)
+from notice_cycle.register import Register, load_seed
+from notice_cycle.returned_mail import ReturnedMail, enter_returned, returned_by_reason
+
+DELIVERED = a_cycle().up_to(r.DeliveryConfirmationRecord)
+LATER = OPENED_AT + timedelta(days=30)
+
+
+def judged(message: m.PostingReceipt, cycle: ACycle = DELIVERED) -> Posted:
+    kept = judge_reply(message, cycle.history(), party=CONTRACTOR, message_sha256=a_digest(message))
+    assert isinstance(kept, Posted)
+    return kept
+
+
+def lots(*envelopes: int) -> tuple[m.Lot, ...]:
+    return tuple(m.Lot(lot=str(number), envelopes=each) for number, each in enumerate(envelopes, start=1))
+
+
+class TestToldByTheContractor:
+    def test_what_was_delivered_was_posted(self) -> None:
+        posted = judged(a_posting_receipt(DELIVERED))
+        assert (posted.envelopes, posted.party, posted.post_office) == (39, CONTRACTOR, "架空中央郵便局")
+        history = DELIVERED.noting(posted).history()
+        require_posted(history)
+        assert posted.message_sha256 in keeps(history)
+
+    def test_several_receipts_add_up(self) -> None:
+        first = judged(a_posting_receipt(DELIVERED, lots=lots(30)))
+        cycle = DELIVERED.noting(first)
+        with pytest.raises(Refused, match=r"納品 39封、差出し 30封"):
+            require_posted(cycle.history())
+        rest = judged(a_posting_receipt(cycle, receipt_number="差-26-002", lots=lots(9)), cycle)
+        require_posted(cycle.noting(rest).history())
+        with pytest.raises(Refused, match=r"多くなります（納品 39封、差出し 40封）"):
+            judged(a_posting_receipt(cycle, receipt_number="差-26-002", lots=lots(10)), cycle)
+
+    @pytest.mark.parametrize(
+        ("changes", "why"),
+        [
+            ({"lots": lots(40)}, "納品した数より多くなります"),
+            ({"lots": lots(38, 1)}, "納品より多いロットが1件"),
+            ({"posted_at": OPENED_AT}, "データの引渡しより前"),
+            ({"manifest_sha256": a_digest("other")}, "この発送回のパッケージについてのものではありません"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, changes: dict[str, Any], why: str) -> None:
+        with pytest.raises(Refused, match=why):
+            judged(a_posting_receipt(DELIVERED, **changes))
+
+    def test_a_receipt_number_is_told_once(self) -> None:
+        cycle = DELIVERED.noting(judged(a_posting_receipt(DELIVERED, lots=lots(5))))
+        with pytest.raises(Refused, match="同じ番号の差出票"):
+            judged(a_posting_receipt(cycle, lots=lots(6)), cycle)
+
+    def test_it_waits_for_the_delivery_to_be_reconciled(self) -> None:
+        before = a_cycle().up_to(r.StagingWipeRecord).history()
+        assert is_too_early(m.PostingReceipt, before)
+        assert not is_too_early(m.CopyDeclaration, before)
+        assert not is_too_early(m.PostingReceipt, DELIVERED.history())
+
+    def test_a_dispatch_given_up_knows_no_posting(self) -> None:
+        given_up = a_cycle().up_to(r.ReceiptRecord)
+        recalled = given_up.noting(r.HandoverRecalled(left={}, reason_code="drill", decided_by=TANTO))
+        assert not is_too_early(m.PostingReceipt, recalled.history())
+        with pytest.raises(Refused, match="取り下げた発送回"):
+            judged(a_posting_receipt(recalled), recalled)
+        require_posted(recalled.history())
+
+
+class TestWhoPosts:
+    @pytest.mark.parametrize("posted_by", ["区", "委託先"])
+    def test_the_contract_on_the_day_of_the_hand_over_says_who_posts(self, posted_by: str) -> None:
+        day = tokyo_date(DELIVERED[r.HandoverRecord].sent_at)
+        assert contractor_posts(DELIVERED.history(), a_register(posted_by, until=day)) is (
+            posted_by == "委託先"
+        )
+
+
+def a_register(posted_by: str, *, until: date) -> Register:
+    """The sample, its contract ended on a day and followed by one by which the other posts."""
+    seed = Register.fold(load_seed(CONFIG), [], until).versions
+    (contract,) = [held for held in seed if held.key == "2026-premium" and held.content.kind == "contract"]
+    other = {"区": "委託先", "委託先": "区"}[posted_by]
+    then = replace(contract, content=contract.content.model_copy(update={"posted_by": posted_by}))
+    later = replace(contract, content=contract.content.model_copy(update={"posted_by": other}))
+    return Register(
+        until + timedelta(days=30),
+        (
+            *(held for held in seed if held is not contract),
+            replace(then, valid_until=until),
+            replace(later, valid_from=until + timedelta(days=1)),
+        ),
+    )
+
+
+def entered(cycle: ACycle = DELIVERED, *, by_contractor: bool = False, **changes: str) -> Posted:
+    asked = {
+        "posted_at": (OPENED_AT + timedelta(days=3)).isoformat(),
+        "post_office": "架空中央郵便局",
+        "envelopes": "39",
+        "receipt_number": "差-1",
+    }
+    return enter_posting(cycle.history(), asked | changes, by_contractor=by_contractor, by=TANTO, at=LATER)
+
+
+class TestEnteredByTheWard:
+    def test_the_ward_enters_what_it_posted(self) -> None:
+        posted = entered()
+        assert (posted.party, posted.envelopes, posted.entered_by) == ("", 39, TANTO)
+
+    def test_the_same_number_again_replaces_and_the_same_entry_is_found(self) -> None:
+        first = entered(envelopes="38")
+        cycle = DELIVERED.noting(first)
+        assert entered(cycle, envelopes="38") is not None
+        assert entered(cycle, envelopes="38") in cycle.history().facts(Posted)
+        corrected = cycle.noting(entered(cycle, envelopes="39")).history()
+        assert posted_envelopes(corrected) == 39
+        assert len(postings(corrected)) == 1
+
+    @pytest.mark.parametrize(
+        ("changes", "why"),
+        [
+            ({"envelopes": "40"}, "多くなります（納品 39封、差出し 40封）"),
+            ({"posted_at": OPENED_AT.isoformat()}, "より前か、未来です"),
+            ({"posted_at": (LATER + timedelta(minutes=1)).isoformat()}, "より前か、未来です"),
+            ({"posted_at": "2026-07-10T10:00:00"}, "より前か、未来です"),
+            ({"posted_at": "きのう"}, "より前か、未来です"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, changes: dict[str, str], why: str) -> None:
+        with pytest.raises(Refused, match=why):
+            entered(**changes)
+
+    def test_two_receipts_together_are_never_more_than_was_delivered(self) -> None:
+        cycle = DELIVERED.noting(entered(envelopes="20"))
+        with pytest.raises(Refused, match="差出し 40封"):
+            entered(cycle, receipt_number="差-2", envelopes="20")
+
+    def test_where_the_contractor_posts_a_form_only_puts_right_what_he_told(self) -> None:
+        with pytest.raises(Refused, match="契約では、委託先が差し出します"):
+            entered(by_contractor=True)
+        told = judged(a_posting_receipt(DELIVERED, lots=lots(38)))
+        cycle = DELIVERED.noting(told)
+        right = entered(cycle, by_contractor=True, receipt_number=told.receipt_number)
+        assert right.party == CONTRACTOR
+        require_posted(cycle.noting(right).history())
+        assert told.message_sha256 in keeps(cycle.noting(right).history())
+
+    def test_nothing_is_posted_before_the_delivery_is_reconciled(self) -> None:
+        with pytest.raises(Refused, match="納品の照合"):
+            entered(a_cycle().up_to(r.StagingWipeRecord))
+
+
+def came_back(cycle: ACycle = DELIVERED, day: str = "2026-07-10", **counts: int) -> ReturnedMail:
+    asked = {"returned_on": day, **dict.fromkeys(("moved_away", "refused", "not_collected", "other"), "0")}
+    asked |= {"unknown_address": "0"} | {reason: str(count) for reason, count in counts.items()}
+    return enter_returned(cycle.history(), asked, by=TANTO, at=LATER)
+
+
+class TestReturnedMail:
+    def test_days_add_up_by_reason(self) -> None:
+        cycle = DELIVERED.noting(came_back(unknown_address=2, refused=1))
+        cycle = cycle.noting(came_back(cycle, "2026-07-13", unknown_address=1))
+        assert returned_by_reason(cycle.history()) == {
+            "unknown_address": 3,
+            "moved_away": 0,
+            "refused": 1,
+            "not_collected": 0,
+            "other": 0,
+        }
+
+    def test_the_same_day_again_replaces_and_the_same_entry_is_found(self) -> None:
+        cycle = DELIVERED.noting(came_back(refused=3))
+        assert came_back(cycle, refused=3) in cycle.history().facts(ReturnedMail)
+        right = cycle.noting(came_back(cycle, refused=1))
+        assert returned_by_reason(right.history()).total() == 1
+
+    def test_more_than_was_delivered_is_refused_over_all_days(self) -> None:
+        cycle = DELIVERED.noting(came_back(other=30))
+        with pytest.raises(Refused, match="納品 39封、返戻 40封"):
+            came_back(cycle, "2026-07-13", moved_away=10)
+
+    @pytest.mark.parametrize("day", ["2026-06-30", "2026-08-30"])
+    def test_a_day_before_the_delivery_or_to_come_is_refused(self, day: str) -> None:
+        with pytest.raises(Refused, match="返戻の日"):
+            came_back(day=day, other=1)
+
+    def test_letters_come_back_after_the_closing_too(self) -> None:
+        closed = a_cycle().noting(came_back(a_cycle(), unknown_address=1)).history()
+        assert returned_by_reason(closed).total() == 1
+        assert closed.entry_of(r.ClosingRecord)
