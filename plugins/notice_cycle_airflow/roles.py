@@ -246,7 +246,8 @@ def synchronise_roles_and_users(users: Iterable[User], config: Path) -> None:
 def permissions_of_roles(config: Path) -> dict[str, list[tuple[str, str]]]:
     """Every role with its permissions, those on single DAGs included."""
     found = {name: list(permissions) for name, permissions in ROLES.items()}
-    found |= {section_role(section): [] for section in sections(config)}
+    # Airflow gives the first page to every role whenever it starts; taken away each time, no two starts were the same.
+    found |= {section_role(section): [("can_read", "Website")] for section in sections(config)}
     for dag_id, reach in reaches(config).items():
         for role in dict.fromkeys((*reach.seen_by, *reach.started_by, *reach.worked_on_by)):
             found[role].append(("can_read", f"DAG:{dag_id}"))
