@@ -30,10 +30,10 @@ def test_a_notice_belongs_to_its_section_and_a_broken_one_to_nobody(tmp_path: Pa
     shutil.copytree(ROOT / "include" / "config", config)
     assert sections(config) == {"介護保険課", "地域包括ケア推進課"}
     of_care = {resource for _, resource in permissions_of_roles(config)[section_role("地域包括ケア推進課")]}
-    assert of_care == {"DAG:support_program_notice"}
+    assert of_care == {"Website", "DAG:support_program_notice"}
     (config / "notices" / "support_program_notice.yaml").write_text("name_ja: [\n")
     found = permissions_of_roles(config)
-    assert found[section_role("地域包括ケア推進課")] == []
+    assert found[section_role("地域包括ケア推進課")] == [("can_read", "Website")]
     assert ("can_edit", "DAG:support_program_notice") in found[OPERATOR]
 
 
