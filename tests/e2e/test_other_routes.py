@@ -218,7 +218,7 @@ def test_after_the_line_failed_the_half_package_was_withdrawn_and_its_erasure_re
     assert [file.name for file in withdrawn.found] == [f"{first.files[0].name}.part"]
     assert withdrawn.left == ()
     (decision,) = cycle.history.facts(r.RouteSwitched)
-    assert (decision.route, decision.reason_code, decision.decided_by.name) == ("dvd", "host_down", "unyo")
+    assert (decision.route, decision.reason_code, decision.decided_by.user_id) == ("dvd", "host_down", "unyo")
     handover = cycle.history.latest(r.HandoverRecord)
     assert handover.dvd is not None
     assert handover.dvd.lgwan_copy == "引き上げた"
