@@ -80,6 +80,9 @@ def seat(request: pytest.FixtureRequest, browser: Browser, ward: EmbeddedWard, c
     page.fill("#password", ward.secrets.user_passwords[seat.login].get_secret_value())
     page.click("input[type=submit]")
     page.wait_for_url(re.compile(r"127\.0\.0\.1:[0-9]+/$"))
+    page.get_by_text(
+        "ホーム", exact=True
+    ).first.wait_for()  # the words come after the page, on a busy machine late
     yield seat
     context.close()
 
