@@ -230,9 +230,11 @@ def test_what_somebody_may_have_seen_is_encrypted_anew_and_taken_back(story: Sto
 
 def test_with_the_right_papers_and_counts_the_cycle_closes(story: Story) -> None:
     tray = story.ward.layout.print_tray
-    assert {fact.number for fact in story.history.facts(r.ConfirmationPrinted)} == {
-        f"{story.cycle}-PW{number}-確認書" for number in (1, 2)
-    }
+    papers = {f"{story.cycle}-PW{number}-確認書" for number in (1, 2)}
+    wait_for(
+        lambda: {fact.number for fact in story.history.facts(r.ConfirmationPrinted)} == papers,
+        "the paper of the second notice",  # its form prints it, after the notice stands
+    )
     for paper in tray.glob("*PW*確認書.pdf"):
         paper.unlink()  # signed and filed
     for paper in tray.glob("*.pdf"):
