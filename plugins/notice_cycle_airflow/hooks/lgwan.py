@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import asyncssh
 from airflow.sdk import BaseHook
@@ -34,7 +34,9 @@ _SKIPPING_SWITCHES = ("no_host_key_check", "ignore_hostkey_verification")
 _SSH_PORT = 22
 _READ_BYTES = 512 * 1024
 _READS_UNDER_WAY = 4
-_GOING_ON_BYTES = 4 * 1024 * 1024
+_WRITE_BYTES = 256 * 1024
+_SAFE_WRITE_BYTES = 32 * 1024  # for a host that names no limit
+_WRITTEN_UNDER_WAY_BYTES = 4 * 1024 * 1024
 _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
 
@@ -231,6 +233,33 @@ async def _in_order(remote: asyncssh.SFTPClientFile) -> AsyncIterator[bytes]:
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
+async def _written(
+    source: BinaryIO, remote: asyncssh.SFTPClientFile, offset: int, block_bytes: int
+) -> AsyncIterator[int]:
+    """Writes a file from `offset` to its end, the next blocks always under way; yields where it has come to.
+
+    By hand, because asyncssh's own `put` forgets its other requests when the line is cut, and their errors end in the log.
+    """
+    source.seek(offset)
+    reached = offset
+    under_way: deque[asyncio.Future[int]] = deque()
+    try:
+        while True:
+            while len(under_way) * block_bytes < _WRITTEN_UNDER_WAY_BYTES and (
+                block := source.read(block_bytes)
+            ):
+                under_way.append(asyncio.ensure_future(remote.write(block, offset)))
+                offset += len(block)
+            if not under_way:
+                return
+            reached += await under_way.popleft()
+            yield reached
+    finally:
+        for write in under_way:
+            write.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
 class SftpFolder:
     """A remote folder; see notice_cycle.handover.lgwan.RemoteFolder. Each method raises CannotLook or Refused."""
 
@@ -280,24 +309,26 @@ class SftpFolder:
         """Uploads a file under `name`. Goes on behind what is there, and says so, when that is shorter."""
         remote_path, size = f"{self.path}/{name}", local.stat().st_size
         with self._operation() as moved:
-
-            def on_progress(_source: bytes, _target: bytes, sent: int, total: int) -> None:
-                moved()
-                progress(name, sent, total)
-
             lying_there = await self._size(remote_path)
-            with _telling_a_full_disk(name):
-                if not 0 < lying_there < size:
-                    await self._sftp.put(str(local), remote_path, progress_handler=on_progress)
-                    return False
-                with local.open("rb") as source:
-                    source.seek(lying_there)
-                    # Only for writing: where reading is forbidden, going on is not.
-                    async with self._sftp.open(remote_path, asyncssh.FXF_WRITE, encoding=None) as remote:
-                        while block := source.read(_GOING_ON_BYTES):
-                            await remote.write(block, source.tell() - len(block))
-                            on_progress(b"", b"", source.tell(), size)
-        return True
+            going_on = 0 < lying_there < size
+            # Only for writing: where reading is forbidden, going on is not.
+            how = (
+                asyncssh.FXF_WRITE
+                if going_on
+                else asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
+            )
+            with _telling_a_full_disk(name), local.open("rb") as source:
+                async with self._sftp.open(remote_path, how, encoding=None, block_size=0) as remote:
+                    async for sent in _written(
+                        source, remote, lying_there if going_on else 0, self._write_bytes
+                    ):
+                        moved()
+                        progress(name, sent, size)
+        return going_on
+
+    @property
+    def _write_bytes(self) -> int:
+        return min(self._sftp.limits.max_write_len or _SAFE_WRITE_BYTES, _WRITE_BYTES)
 
     async def remove(self, name: str) -> None:
         """Removes a file; one that is not there is no fault."""
