@@ -57,6 +57,21 @@ def state_of(ward: EmbeddedWard, run_id: str, task_id: str) -> str | None:
     return next((task["state"] for task in ward.tasks(run_id) if task["task_id"] == task_id), None)
 
 
+def confirm_year_settings(ward: EmbeddedWard, notice: str, run_id: str) -> None:
+    """As the approver, unless another cycle's confirmation was carried over."""
+    task = f"/api/v2/dags/{notice}/dagRuns/{run_id}/taskInstances/opening.confirm_year_settings"
+
+    def state() -> str | None:
+        answer = ward.person("unyo").request("GET", task)
+        return answer.json()["state"] if answer.is_success else None
+
+    wait_for(lambda: state() in {"awaiting_input", "success"}, "年度設定確認")
+    if state() == "awaiting_input":
+        time.sleep(2.5)  # Airflow 3.3 may lose an answer that comes while the form is being parked
+        answer = {"chosen_options": ["確認した"], "params_input": {"papers": "架空区介護保険条例"}}
+        ward.person("shonin").request("PATCH", f"{task}/-1/hitlDetails", answer).raise_for_status()
+
+
 def task_logs(ward: EmbeddedWard, run_id: str) -> str:
     folder = ward.layout.airflow_home / "logs"
     return "\n".join(path.read_text() for path in Path(folder).rglob("*.log") if run_id in str(path))

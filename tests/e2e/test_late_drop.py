@@ -1,7 +1,6 @@
 """A dropped file that is late is waited for; one that comes wrong stops the run at once."""
 
 import re
-import time
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from embedded_ward.ward import EmbeddedWard
 from notice_cycle import clock
 from notice_cycle import records as r
-from tests.e2e.conftest import task_logs, wait_for
+from tests.e2e.conftest import confirm_year_settings, task_logs, wait_for
 
 pytestmark = pytest.mark.ward
 NOTICE, BATCH, RUN = "burden_certificate", "2026-annual", "late-drop"
@@ -22,17 +21,6 @@ def task(ward: EmbeddedWard, task_id: str) -> dict[str, Any]:
     return found
 
 
-def confirm_year_settings(ward: EmbeddedWard) -> None:
-    """As the approver, unless another cycle's confirmation was carried over."""
-    form = "opening.confirm_year_settings"
-    wait_for(lambda: task(ward, form)["state"] in {"awaiting_input", "success"}, "the form")
-    if task(ward, form)["state"] == "awaiting_input":
-        time.sleep(2.5)
-        answer = {"chosen_options": ["確認した"], "params_input": {"papers": "架空区介護保険条例"}}
-        path = f"{RUNS}/{RUN}/taskInstances/{form}/-1/hitlDetails"
-        ward.person("shonin").request("PATCH", path, answer).raise_for_status()
-
-
 def test_a_late_drop_is_waited_for_and_a_wrong_one_refused(ward: EmbeddedWard) -> None:
     control = ward.layout.drops / NOTICE / f"{BATCH}.ctl"
     fresh = f"as_of={clock.now().isoformat()}"
@@ -41,7 +29,7 @@ def test_a_late_drop_is_waited_for_and_a_wrong_one_refused(ward: EmbeddedWard) -
     asked = {"fiscal_year": 2026, "occasion": "supplementary", "reason_code": "corrected", "batch_no": BATCH}
     body = {"dag_run_id": RUN, "logical_date": None, "conf": asked}
     ward.person("unyo").request("POST", RUNS, body).raise_for_status()
-    confirm_year_settings(ward)
+    confirm_year_settings(ward, NOTICE, RUN)
 
     def looks() -> int:
         return task_logs(ward, RUN).count("まだ連携フォルダに届いていません")

@@ -19,7 +19,7 @@ from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.heads import Head
 from notice_cycle.ledger.history import CycleHistory
-from tests.e2e.conftest import state_of, task_logs, wait_for
+from tests.e2e.conftest import confirm_year_settings, state_of, task_logs, wait_for
 from tests.e2e.trace import files_below
 
 pytestmark = pytest.mark.ward
@@ -113,6 +113,7 @@ class Story:
 def story(ward: EmbeddedWard) -> Iterator[Story]:
     story = Story(ward)
     ward.trigger(RUN, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    confirm_year_settings(ward, NOTICE, RUN)
     yield story
     ward.supervisor.stop("contractor")
 
