@@ -29,6 +29,7 @@ from notice_cycle.errors import Refused
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.posting import Posted, all_posted_at
 from notice_cycle.records import (
     DeliveryConfirmationRecord,
     Fact,
@@ -345,7 +346,14 @@ def _is_firm(milestone: Milestone, history: CycleHistory | None) -> bool:
 def _settled_at(milestone: Milestone, history: CycleHistory | None) -> datetime | None:
     if history is None:
         return None
-    known = [entry.recorded_at for kind in milestone.settled_by for entry in _standing(history, kind)]
+    known = [
+        entry.recorded_at
+        for kind in milestone.settled_by
+        if kind != Posted.kind()
+        for entry in _standing(history, kind)
+    ]
+    if Posted.kind() in milestone.settled_by and (posted := all_posted_at(history)):
+        known.append(posted)
     return min(known) if known else None
 
 

@@ -55,6 +55,15 @@ def posted_envelopes(history: CycleHistory) -> int:
     return sum(one.envelopes for one in postings(history))
 
 
+def all_posted_at(history: CycleHistory) -> datetime | None:
+    """When it was told that everything delivered is posted; None while it is not, or nothing is delivered."""
+    delivery = history.find(DeliveryRecord)
+    if delivery is None or posted_envelopes(history) != delivery.envelopes_delivered:
+        return None
+    told = [entry.recorded_at for entry in history.entries if entry.kind == Posted.kind()]
+    return max(told, default=None)
+
+
 # ---- told by the contractor
 
 

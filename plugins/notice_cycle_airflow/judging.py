@@ -12,7 +12,7 @@ from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import route_of
 from notice_cycle.records import HandoverBegun, ReplyReceived, ReplyRefused
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
 from notice_cycle_airflow.run_context import RunningCycle
 
 
@@ -74,4 +74,5 @@ def _tell_violations(cycle: RunningCycle, context: Any) -> None:
             "what_ja": "控えの違反",
             "reason": sentence_ja(violation, register),
         }
-        WardMail("violation", "operator", facts)(context)
+        section = cycle.configuration.notice.section
+        WardMail("violation", TOLD_TO["violation"], facts, section)(context)

@@ -54,7 +54,7 @@ from notice_cycle.replies import (
     standing_of,
 )
 from notice_cycle.values import StoredFile, known_name, sha256
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
 from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
@@ -337,8 +337,10 @@ class Reception:
         self._tell_refusal(wrong, found.laid.message.label_ja)
 
     def _tell_refusal(self, wrong: Refused, label: str) -> None:
-        template = "violation" if isinstance(wrong, MalwareFound) else "reply_refused"
-        self._mail(template, "operator", message=label, what_ja=f"{label}のマルウェア", reason=str(wrong))
+        if isinstance(wrong, MalwareFound):
+            self._mail("violation", TOLD_TO["violation"], what_ja=f"{label}のマルウェア", reason=str(wrong))
+        else:
+            self._mail("reply_refused", "operator", message=label, reason=str(wrong))
 
     def _stop(self, found: Found, party: str, digest: str) -> None:
         """Keeps both, tells, and leaves it to a person: `once` lets no stage go on meanwhile."""
@@ -441,10 +443,10 @@ class Reception:
         self.cycle.note(fact)
         self.history = self.cycle.history()
 
-    def _mail(self, template: str, role: str, **facts: str) -> None:
+    def _mail(self, template: str, to: str | tuple[str, ...], **facts: str) -> None:
         notice = self.cycle.configuration.notice
         said = {"cycle": self.cycle.id, "notice": notice.name_ja, **facts}
-        WardMail(template, role, said, section=notice.section)(self.context)
+        WardMail(template, to, said, section=notice.section)(self.context)
 
 
 async def find_transcription(folder: Path, cycle: RunningCycle, kind: str, party: str) -> tuple[str, bytes]:

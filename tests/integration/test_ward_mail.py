@@ -5,12 +5,13 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.integration.mail_servers import PASSWORD, USER, Letterbox, a_certificate, a_mail_server
 
 from notice_cycle.alerts import Mail
-from notice_cycle_airflow.notifiers.ward_mail import deliver
+from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail, deliver
 
 MAIL = Mail(
     to="kaigo-hoken@ward.example",
@@ -65,6 +66,29 @@ def test_a_mail_goes_out_encrypted_and_logged_in(guarded: Letterbox, monkeypatch
     body = mail.get_body(("html",))
     assert body is not None
     assert "「検証確認」が済んでいません。" in body.get_content()
+
+
+A_TASK = {
+    "dag_run": SimpleNamespace(dag_id="premium_notice_ordinary", run_id="r"),
+    "ti": SimpleNamespace(task_id="closing.destroy"),
+}
+A_VIOLATION = {"cycle": "2026-premium_notice_ordinary-annual-01", "what_ja": "控えの違反", "reason": "DVD。"}
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ("介護保険課", ["kaigo-hoken", "kaigo-kakaricho", "kaigo-kacho", "joho-system"]),
+        ("知らない課", ["kaigo-hoken", "kaigo-shonin", "joho-system"]),  # one address for 係長 and 課長
+    ],
+)
+def test_a_violation_is_told_to_the_office_and_its_superiors_once_each(
+    guarded: Letterbox, monkeypatch: pytest.MonkeyPatch, section: str, names: list[str]
+) -> None:
+    connected(monkeypatch, guarded.port)
+    WardMail("violation", TOLD_TO["violation"], A_VIOLATION, section).notify(A_TASK)
+    assert guarded.recipients == [[f"{name}@ward.example"] for name in names]
+    assert len({mail["References"] for mail in guarded.mails}) == 1
 
 
 def test_it_carries_its_thread(guarded: Letterbox, monkeypatch: pytest.MonkeyPatch) -> None:

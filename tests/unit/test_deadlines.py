@@ -29,6 +29,7 @@ from notice_cycle.deadlines import (
 )
 from notice_cycle.dispatch_plan import Plan, plan_annual
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.posting import Posted
 from notice_cycle.records import Fact, Record, record_kinds
 from notice_cycle.values import Person
 
@@ -261,6 +262,22 @@ def test_every_record_that_settles_or_anchors_exists_with_its_field() -> None:
 def test_every_milestone_has_its_section_in_the_runbook() -> None:
     runbook = (CONFIG.parents[1] / "docs" / "runbook.md").read_text(encoding="utf-8")
     assert [one.id for one in DEADLINES.milestones if f'<a id="{one.stage}">' not in runbook] == []
+
+
+def test_the_posting_is_done_when_receipts_tell_all_that_was_delivered() -> None:
+    cycle = a_cycle().up_to(r.DeliveryConfirmationRecord)
+    envelopes = cycle[r.DeliveryRecord].envelopes_delivered
+    now = at("Thu 2026-07-16 17:01")
+
+    def posted(number: str, count: int) -> Posted:
+        return Posted(
+            receipt_number=number, party="", envelopes=count, post_office="架空郵便局", posted_at=now
+        )
+
+    first, rest = posted("1", envelopes - 1), posted("2", 1)
+    states = [the("posting", one.history(), now).state for one in (cycle, cycle.noting(first))]
+    assert states == ["red", "red"]
+    assert the("posting", cycle.noting(first, rest).history(), now).state == "done"
 
 
 # ---- whom to tell

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.builders import a_cycle
+from tests.builders import ACycle, a_cycle
 
 from notice_cycle import records as r
 from notice_cycle.alerts import Post, Watched, mails_of_a_look
@@ -29,8 +29,10 @@ from notice_cycle.deadlines import (
 )
 from notice_cycle.dispatch_plan import Plan, dated, due_moment, plan_annual, plan_from_opening
 from notice_cycle.fiscal_year import FiscalYear
+from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.people import People
+from notice_cycle.posting import Posted
 from notice_cycle.stage import CYCLE_RECORDS
 from notice_cycle.values import Occasion
 
@@ -56,6 +58,8 @@ IN_TIME = {
     "erasure_confirmation": timedelta(days=6),
     "closing": timedelta(days=2),
 }
+# Everything is posted on the day it was delivered.
+POSTED_AFTER = timedelta(hours=2)
 # The moments inside records that later due dates count from.
 MOMENTS = {
     "handover": "sent_at",
@@ -157,11 +161,21 @@ def play(dispatch: Dispatch, number: int) -> Played:
             actual = plan.handed_over(moments[kind].date(), CALENDARS)
     cycle_id = f"{YEAR.year}-{notice.id}-{dispatch.occasion.value}-{number:02d}"
     cycle = a_cycle(cycle=cycle_id).with_(**{kind: {name: moments[kind]} for kind, name in MOMENTS.items()})
-    entries = []
+    entries: list[Entry] = []
     for entry in cycle.history().entries:
         follows = entries[-1].digest if entries else None
         entries.append(entry.model_copy(update={"recorded_at": moments[entry.kind], "follows": follows}))
+    posted = _posted(cycle, moments[r.DeliveryConfirmationRecord.kind()] + POSTED_AFTER)
+    entries = sorted([*entries, posted], key=lambda entry: entry.recorded_at)
     return Played(cycle_id, plan, CycleHistory(entries))
+
+
+def _posted(cycle: ACycle, at: datetime) -> Entry:
+    posted = Posted(
+        receipt_number="1", party="", envelopes=cycle[r.DeliveryRecord].envelopes_delivered,
+        post_office="架空郵便局", posted_at=at,
+    )  # fmt: skip
+    return cycle.noting(posted).history().entries[-1].model_copy(update={"recorded_at": at})
 
 
 def _open(moment: datetime) -> datetime:

@@ -24,37 +24,53 @@ SMTP_CONNECTION = "smtp_default"
 
 
 class WardMail(BaseNotifier):
-    """Sends `template` to a role of the DAG's section (or the one named); as an `on_failure_callback` it tells of a failed task."""
+    """Sends `template` to roles of the DAG's section (or the one named), once an address.
+
+    As an `on_failure_callback` it tells of a failed task.
+    """
 
     def __init__(
-        self, template: str, to: str = "operator", facts: dict[str, str] | None = None, section: str = ""
+        self,
+        template: str,
+        to: str | tuple[str, ...] = "operator",
+        facts: dict[str, str] | None = None,
+        section: str = "",
     ) -> None:
         super().__init__()
         self.template, self.to, self.facts, self.section = template, to, facts or {}, section
 
     def notify(self, context: Any) -> None:
         """Sends the mail for the task in `context`."""
-        try:
-            settings = Settings()
-            people = People.load(settings.config_folder)
-            facts = {**_facts(context, settings.base_url), **self.facts}
-            section = self.section or str(getattr(context.get("task"), "owner", ""))
-            mail = Post.of(settings, people).mail(
-                self.template,
-                people.address(cast(Role, self.to), section=section),
-                facts,
-                thread=facts.get("cycle") or _thread(context),
-                once=[sorted(facts.items()), clock.now()],
-            )
-            deliver(mail)
-        except Exception as unsent:
-            _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
+        written_to: set[str] = set()
+        for role in (self.to,) if isinstance(self.to, str) else self.to:
+            try:
+                self._send(context, cast(Role, role), written_to)
+            except Exception as unsent:
+                _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
+
+    def _send(self, context: Any, role: Role, written_to: set[str]) -> None:
+        settings = Settings()
+        people = People.load(settings.config_folder)
+        section = self.section or str(getattr(context.get("task"), "owner", ""))
+        to = people.address(role, section=section)
+        if to in written_to:
+            return  # one address for two roles
+        facts = {**_facts(context, settings.base_url), **self.facts}
+        mail = Post.of(settings, people).mail(
+            self.template,
+            to,
+            facts,
+            thread=facts.get("cycle") or _thread(context),
+            once=[sorted(facts.items()), clock.now()],
+        )
+        deliver(mail)
+        written_to.add(to)
 
 
 TOLD_TO: dict[str, tuple[Role, ...]] = {
     "gate_closed": ("section",),
     "discrepancy": ("section", "operator"),
-    "violation": ("section", "director", "operator"),
+    "violation": ("section", "chief", "director", "operator"),
     "incident": ("section", "director", "operator"),
 }
 """Who hears at once of what a task has found, by the mail's template."""
@@ -71,8 +87,7 @@ def tell(kind: str, facts: dict[str, str], *, section: str = "") -> None:
     except RuntimeError:
         _log.error("タスクの外からは知らせられません（%s）。", kind)
         return
-    for role in TOLD_TO[kind]:
-        WardMail(kind, role, facts, section)(context)
+    WardMail(kind, TOLD_TO[kind], facts, section)(context)
 
 
 def deliver(mail: Mail) -> None:

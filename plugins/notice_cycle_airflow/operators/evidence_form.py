@@ -21,7 +21,7 @@ from notice_cycle.records import AnswerRefused, Decision, Fact, Record
 from notice_cycle.register import read_exceptions, read_register
 from notice_cycle.stage import is_passed_over
 from notice_cycle_airflow.confirmations import lay_out_confirmation
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
 from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, current_cycle, telling
 
 _MAIL_ROLES = {"担当": "section", "承認者": "approver", "情報システム運用": "operator"}
@@ -120,7 +120,7 @@ class EvidenceForm(HITLOperator):
         if fact := opened(cycle.history(), self.form.id, wrong, answer.by):
             cycle.note(fact, by=answer.by)
             facts = {"cycle": cycle.id, "message": self.form.title_ja, "reason": str(wrong)}
-            WardMail("discrepancy", "section", facts)(context)
+            WardMail("discrepancy", TOLD_TO["discrepancy"], facts)(context)
 
     def _is_passed_over(self, history: CycleHistory) -> bool:
         record = self.form.record
