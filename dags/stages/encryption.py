@@ -29,7 +29,7 @@ def encryption() -> None:
                     outbox=cycle.settings.outbox,
                     signing_key=cycle.settings.signing_key,
                     cycle=cycle.id,
-                    number=next_number(history.ever(EncryptionRecord), cycle.packages_beyond()),
+                    number=next_number(history.ever_with_pullouts(EncryptionRecord), cycle.packages_beyond()),
                     synthetic=cycle.opening.synthetic,
                     at=clock.now(),
                 )

@@ -126,11 +126,11 @@ def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
             contents = [row for disc in made.discs for row in ((disc.label, "1 枚"), (disc.image.sha256, ""))]
         case "returns" if _MEDIA_BACK in number:
             kind, means = ConfirmationKind.MEDIA_RETURN, "手渡し ・ 簡易書留（○で囲む）"
-            given = [record.dvd for record in history.ever(HandoverRecord) if record.dvd]
+            given = [record.dvd for record in history.ever_with_pullouts(HandoverRecord) if record.dvd]
             contents = [(disc.label, "1 枚") for dvd in given for disc in dvd.discs]
         case "returns":
             kind, means = ConfirmationKind.PASSWORD_RETURN, "手渡し ・ 簡易書留（○で囲む）"
-            notices = history.ever(PassphraseHandoverRecord)
+            notices = history.ever_with_pullouts(PassphraseHandoverRecord)
             contents = [(f"パスワード通知書 {one.notice_number}", f"{one.quantity} 部") for one in notices]
         case _:
             kind, means = ConfirmationKind.DELIVERY, "納品場所での引渡し"

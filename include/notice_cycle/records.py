@@ -819,6 +819,29 @@ class PaperReply(Fact):
     entered_at: datetime
 
 
+class PulloutStep(Fact):
+    """引抜き・差替えの依頼の一歩: a record of a pull-out's own package, kept beside the chain of the dispatch.
+
+    `pullout`: which request of the cycle; `record` and `data`: the record as a stage would have entered it.
+    """
+
+    label_ja = "引抜き・差替えの依頼の記録"
+    pullout: int
+    record: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, pullout: int, record: Record) -> Self:
+        """The step that keeps a record."""
+        return cls(pullout=pullout, record=record.kind(), data=record.model_dump(mode="json"))
+
+    @model_validator(mode="after")
+    def _is_a_record(self) -> Self:
+        if self.record not in record_kinds():
+            raise ValueError("no record of a stage")
+        return self
+
+
 class IncidentTold(Fact):
     """A party told the ward of an incident, as it classified it; what it wrote stays in the inbox."""
 

@@ -137,7 +137,11 @@ def receptions(
         if each.kind == ReplyReceived.kind()
     )
     return [
-        (each, fact) for each, fact in known if fact.message == kind and (fact.party or contractor) == party
+        (each, fact)
+        for each, fact in known
+        if fact.message == kind
+        and (fact.party or contractor) == party
+        and history.is_answered_here(fact.package)
     ]
 
 

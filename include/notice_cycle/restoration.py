@@ -14,7 +14,7 @@ from notice_cycle.ledger.checkpoints import Checkpoints
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.heads import Head, Heads
 from notice_cycle.ledger.store import Ledger
-from notice_cycle.records import EncryptionRecord, LedgerRestored, PackageBeyond
+from notice_cycle.records import EncryptionRecord, LedgerRestored, PackageBeyond, PulloutStep
 from notice_cycle.values import PACKAGE_ID_PATTERN, Person, stored_file
 
 REASONS_JA = {"failure": "障害からの復旧", "replacement": "機器の入替え", "drill": "訓練"}
@@ -102,8 +102,10 @@ _ENCRYPTED_FILE = re.compile(
 
 def _packages_no_record_knows(ledger: Ledger, outbox: Path) -> tuple[PackageBeyond, ...]:
     known = {entry.data["package"] for entry in ledger.entries(kind=EncryptionRecord.kind())}
+    steps = (entry.data for entry in ledger.entries(kind=PulloutStep.kind()))
+    known |= {step["data"]["package"] for step in steps if step["record"] == EncryptionRecord.kind()}
     try:
-        paths = sorted(path for folder in outbox.iterdir() if folder.is_dir() for path in folder.iterdir())
+        paths = sorted(path for path in outbox.rglob("*") if path.is_file())
         return tuple(
             PackageBeyond(package=named[1], encrypted_file=stored_file(path))
             for path in paths

@@ -256,7 +256,7 @@ class Reception:
             form=found.laid.form,
             on_paper=paper,
         )
-        packages = {record.manifest_sha256 for record in self.history.ever(EncryptionRecord)}
+        packages = {record.manifest_sha256 for record in self.history.ever_with_pullouts(EncryptionRecord)}
         if found.laid.message is Rejection:  # it stops the waiting: only for the package that is waited for
             packages = {self.history.latest(EncryptionRecord).manifest_sha256}
         if found.laid.kind not in SETTLED_BY and admitted.message.manifest_sha256 not in packages:

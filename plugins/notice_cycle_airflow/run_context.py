@@ -276,7 +276,9 @@ class RunningCycle:
         ]
 
     def _receptions(self, kind: type[M]) -> list[ReplyReceived]:
-        return [fact for fact in self.history().facts(ReplyReceived) if fact.message == kind.kind]
+        history = self.history()
+        known = [fact for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
+        return [fact for fact in known if history.is_answered_here(fact.package)]
 
     def _from_inbox(self, kind: type[M], fact: ReplyReceived) -> Admitted[M]:
         return door.received(

@@ -39,7 +39,9 @@ def judge_reply(
     subcontractors: Iterable[str] = (),
 ) -> Fact:
     """The fact that keeps a message of `party`. Raises Refused."""
-    if message.manifest_sha256 not in {one.manifest_sha256 for one in history.ever(EncryptionRecord)}:
+    if message.manifest_sha256 not in {
+        one.manifest_sha256 for one in history.ever_with_pullouts(EncryptionRecord)
+    }:
         raise Refused(
             f"{message.label_ja}が、この発送回のパッケージについてのものではありません。", advice=_ASK
         )
@@ -119,8 +121,8 @@ def _transfer(
 
 
 def _refuse_unknown_files(history: CycleHistory, label_ja: str, digests: list[str]) -> None:
-    given = {record.files[0].sha256 for record in history.ever(EncryptionRecord)}
-    given |= {record.print_file.sha256 for record in history.ever(CompositionRecord)}
+    given = {record.files[0].sha256 for record in history.ever_with_pullouts(EncryptionRecord)}
+    given |= {record.print_file.sha256 for record in history.ever_with_pullouts(CompositionRecord)}
     if set(digests) - given:
         raise Refused(
             f"{label_ja}に、この発送回で渡していないファイルがあります。",

@@ -151,7 +151,8 @@ def _missing(
     contractor = _configuration(history).party.id
     reported = {copy.file_sha256 for copy in proof.report.copies}
     if proof.party == contractor:
-        opened = {one.print_file_sha256: "開いた印字データ" for one in history.ever(ContentReceiptRecord)}
+        receipts = history.ever_with_pullouts(ContentReceiptRecord)
+        opened = {one.print_file_sha256: "開いた印字データ" for one in receipts}
         held = opened | {digest: f"暗号化された印字データ {name}" for name, digest in left.items()}
         if unreported := [name for digest, name in held.items() if digest not in reported]:
             yield f"消去報告書に、{'と'.join(unreported)}の消去がありません。"

@@ -34,10 +34,14 @@ class Given:
     @classmethod
     def of(cls, history: CycleHistory) -> "Given":
         """Counted over every package of the cycle; what went over LGWAN has nothing to give back."""
-        discs = sum(record.dvd.quantity for record in history.ever(HandoverRecord) if record.dvd)
+        discs = sum(
+            record.dvd.quantity for record in history.ever_with_pullouts(HandoverRecord) if record.dvd
+        )
         return cls(
             discs=discs,
-            notices=sum(record.quantity for record in history.ever(PassphraseHandoverRecord)) if discs else 0,
+            notices=sum(record.quantity for record in history.ever_with_pullouts(PassphraseHandoverRecord))
+            if discs
+            else 0,
             discs_back=sum(fact.quantity for fact in history.facts(MediaReturn)),
             notices_back=sum(fact.quantity for fact in history.facts(PassphraseReturn)),
         )

@@ -95,7 +95,7 @@ def propose_disc(tries: int, *, give_up_at: datetime | None, now: datetime) -> s
 
 def packages_that_left(history: CycleHistory, beyond: list[PackageBeyond]) -> dict[str, str]:
     """Name and SHA-256 of every encrypted file that was ever handed over, begun to be, or is `beyond` the ledger."""
-    files = [record.files[0] for record in history.ever(HandoverRecord)]
+    files = [record.files[0] for record in history.ever_with_pullouts(HandoverRecord)]
     files += [fact.encrypted_file for fact in history.facts(HandoverBegun)]
     files += [package.encrypted_file for package in beyond]
     return {file.name: file.sha256 for file in files}

@@ -10,7 +10,16 @@ from typing import TypeVar
 
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.entry import Entry
-from notice_cycle.records import Decision, Fact, HandoverRecalled, OpeningRecord, Record, record_kinds
+from notice_cycle.records import (
+    Decision,
+    EncryptionRecord,
+    Fact,
+    HandoverRecalled,
+    OpeningRecord,
+    PulloutStep,
+    Record,
+    record_kinds,
+)
 
 R = TypeVar("R", bound=Record)
 F = TypeVar("F", bound=Fact)
@@ -59,9 +68,19 @@ class CycleHistory:
         """Every record of a kind, superseded ones too, oldest first."""
         return [record.model_validate(entry.data) for entry in self.records if entry.kind == record.kind()]
 
+    def ever_with_pullouts(self, record: type[R]) -> list[R]:
+        """Every record of a kind, those of pull-outs' own packages too: whatever left the ward, under every number."""
+        steps = [fact for fact in self.facts(PulloutStep) if fact.record == record.kind()]
+        return [*self.ever(record), *(record.model_validate(fact.data) for fact in steps)]
+
     def number_of(self, record: type[Record]) -> int:
         """The number the next record of a kind takes, superseded ones counted: 1 for the first."""
-        return len(self.ever(record)) + 1
+        return len(self.ever_with_pullouts(record)) + 1
+
+    def is_answered_here(self, package: str) -> bool:
+        """Whether answers about a package are answers to the dispatch itself; a pull-out's are heard apart."""
+        steps = [fact for fact in self.facts(PulloutStep) if fact.record == EncryptionRecord.kind()]
+        return package not in {fact.data["package"] for fact in steps}
 
     def facts(self, fact: type[F]) -> list[F]:
         """Every fact of a kind (facts stand outside the chain of records), oldest first."""

@@ -1,0 +1,178 @@
+"""The pull-outs of a dispatch, folded from its entries: what was asked for, how far each came, and what it changes.
+
+`pulled` is what later stages subtract; the notices themselves are named in the vault (`lists`). A request counts while
+the print file that it is about is the current one, and was not cancelled.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from notice_cycle.ledger.entry import Entry
+from notice_cycle.ledger.history import CycleHistory, R
+from notice_cycle.pullout.facts import PulloutCancelled, PulloutConfirmed, PulloutRequested
+from notice_cycle.records import (
+    CompositionRecord,
+    ContentReceiptRecord,
+    EncryptionRecord,
+    HandoverApprovalRecord,
+    HandoverRecord,
+    PulloutStep,
+    Record,
+)
+from notice_cycle.stage import CYCLE_RECORDS
+
+
+class State(StrEnum):
+    """How far a request came."""
+
+    REQUESTED = "承認待ち"
+    APPROVED = "引渡し待ち"
+    HANDED_OVER = "受領・開封の確認待ち"
+    OPENED = "引抜きの確認待ち"
+    CONFIRMED = "確認済み"
+    CANCELLED = "取りやめ"
+
+
+@dataclass(frozen=True)
+class Pullout:
+    """One request and what became of it."""
+
+    request: PulloutRequested
+    state: State
+    confirmed: PulloutConfirmed | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the contractor's confirmation is still missing."""
+        return self.state not in (State.CONFIRMED, State.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What all confirmed pull-outs of a dispatch take off its totals.
+
+    `envelopes`: those that disappear when everything asked for was found; of `not_found` notices an envelope may be
+    delivered all the same. `lists`: names in the cycle's vault, of the CSV files that name the notices.
+    """
+
+    requests: int = 0
+    notices: int = 0
+    replaced: int = 0
+    not_found: int = 0
+    envelopes: int = 0
+    by_lot: Counter[int] = field(default_factory=Counter)
+    lists: tuple[str, ...] = ()
+
+    @property
+    def sheets(self) -> int:
+        """One notice is one sheet."""
+        return self.notices
+
+    @property
+    def fewest_envelopes(self) -> int:
+        """How many fewer envelopes are delivered at least."""
+        return max(0, self.envelopes - self.not_found)
+
+
+def pullouts(history: CycleHistory) -> tuple[Pullout, ...]:
+    """Every request about the current print file, oldest first."""
+    composition = history.find(CompositionRecord)
+    if composition is None:
+        return ()
+    requests = history.facts(PulloutRequested)
+    about_it = [one for one in requests if one.dispatch == composition.print_file.sha256]
+    return tuple(_pullout(one, history) for one in about_it)
+
+
+def open_pullouts(history: CycleHistory) -> tuple[Pullout, ...]:
+    """The requests that the contractor has not confirmed."""
+    return tuple(one for one in pullouts(history) if one.is_open)
+
+
+def pulled(history: CycleHistory) -> Pulled:
+    """What the confirmed requests take off the totals of the dispatch."""
+    done = [(one.request, one.confirmed) for one in pullouts(history) if one.confirmed]
+    by_lot: Counter[int] = Counter()
+    for request, _ in done:
+        by_lot.update({lot.lot_no: lot.envelopes for lot in request.lots})
+    return Pulled(
+        requests=len(done),
+        notices=sum(confirmed.pulled for _, confirmed in done),
+        replaced=sum(confirmed.pulled for request, confirmed in done if request.purpose == "差替え"),
+        not_found=sum(confirmed.not_found for _, confirmed in done),
+        envelopes=by_lot.total(),
+        by_lot=by_lot,
+        lists=tuple(request.list_file.name for request, _ in done),
+    )
+
+
+_STATES: tuple[tuple[type[Record], State], ...] = (
+    (ContentReceiptRecord, State.OPENED),
+    (HandoverRecord, State.HANDED_OVER),
+    (HandoverApprovalRecord, State.APPROVED),
+)
+
+
+def _pullout(request: PulloutRequested, history: CycleHistory) -> Pullout:
+    number = request.pullout
+    if any(fact.pullout == number for fact in history.facts(PulloutCancelled)):
+        return Pullout(request, State.CANCELLED)
+    if said := [fact for fact in history.facts(PulloutConfirmed) if fact.pullout == number]:
+        return Pullout(request, State.CONFIRMED, said[-1])
+    steps = {fact.record for fact in history.facts(PulloutStep) if fact.pullout == number}
+    state = next((state for record, state in _STATES if record.kind() in steps), State.REQUESTED)
+    return Pullout(request, state)
+
+
+# ---- one pull-out as if it were a dispatch
+
+
+class _StepEntry(Entry):
+    """A step, read as the record that it keeps; it is still named by the digest under which it stands in the ledger."""
+
+    stands_as: str
+
+    @property
+    def digest(self) -> str:
+        return self.stands_as
+
+
+class PulloutHistory(CycleHistory):
+    """A dispatch's history with the records of one pull-out's package in the place of its own.
+
+    So the stages from the approval to the receipts do for a list of numbers what they do for print data.
+    """
+
+    def __init__(self, whole: CycleHistory, pullout: int) -> None:
+        self.whole, self.pullout = whole, pullout
+        kept: list[Entry] = []
+        before = None
+        own = {record.kind() for record in CYCLE_RECORDS[CYCLE_RECORDS.index(CompositionRecord) - 1 :]}
+        for entry in whole.entries:
+            if entry.kind == PulloutStep.kind() and entry.data["pullout"] == pullout:
+                kept.append(_read(entry, before))
+                before = entry.digest
+            elif entry.kind not in own:
+                kept.append(entry)
+        super().__init__(kept)
+
+    @property
+    def request(self) -> PulloutRequested:
+        """What was asked for."""
+        return next(one for one in self.facts(PulloutRequested) if one.pullout == self.pullout)
+
+    def ever_with_pullouts(self, record: type[R]) -> list[R]:
+        """Every record of a kind in the whole dispatch: numbers are given once."""
+        return self.whole.ever_with_pullouts(record)
+
+    def is_answered_here(self, package: str) -> bool:
+        """Only the answers about the pull-out's own package."""
+        made = self.find(EncryptionRecord)
+        return made is not None and package == made.package
+
+
+def _read(entry: Entry, before: str | None) -> _StepEntry:
+    step = PulloutStep.model_validate(entry.data)
+    known = entry.model_dump() | {"kind": step.record, "follows": before, "data": step.data}
+    return _StepEntry.model_validate(known | {"stands_as": entry.digest})
