@@ -4,6 +4,7 @@ Strings are checked where they enter and are trusted inside. No type here may ho
 """
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -73,10 +74,13 @@ class StoredFile(Frozen):
 
 def canonical(value: Any) -> bytes:
     """RFC 8785 canonical JSON (UTF-8). Raises TypeError on a float: amounts are whole yen; ValueError beyond 2⁵³."""
-    _refuse_floats(value)
     try:
+        if _is_plain(value):
+            # Of a plain value json says byte for byte what rfc8785 says, ten times as fast: the ledger lives on it.
+            return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        _refuse_floats(value)
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as unsayable:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as unsayable:
         raise ValueError("a number or text that canonical JSON cannot say") from unsayable
 
 
@@ -117,6 +121,17 @@ def found_file(path: Path) -> StoredFile:
 def known_name(name: str) -> str:
     """A file's name, or `foreign-<digest>` for one that we would not give: it may say anything."""
     return name if re.fullmatch(FILE_NAME_PATTERN, name) else f"foreign-{sha256(os.fsencode(name))[:16]}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether json and rfc8785 say it alike. Keys beyond the surrogates sort differently, and are rare."""
+    kind = type(value)
+    if kind is dict:
+        keys = all(type(key) is str and (key.isascii() or max(key) < "\ud800") for key in value)
+        return keys and all(map(_is_plain, value.values()))
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    return kind is str or kind is bool or value is None or (kind is int and abs(value) < 2**53)
 
 
 def _refuse_floats(value: Any) -> None:

@@ -1,21 +1,43 @@
 """Every named way of a contractor gets the expected reaction; none closes a cycle, none loses a file."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.simulator.ward import Reaction, SimulatedWard
-from tests.simulator.ways import WAYS, Way, as_document, cycle_of
+from psycopg.conninfo import conninfo_to_dict
+from tests.conftest import LedgerDatabase, a_database
+from tests.simulator.ward import Reaction, SimulatedWard, stands_before
+from tests.simulator.ways import WAYS, WITH_SPOILAGE, Way, as_document, cycle_of
 
 from notice_cycle.ledger.store import Ledger
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "contractor-behaviour.md"
+Prepared = Callable[[Way], Ledger]
+
+
+@pytest.fixture(scope="module")
+def ledger_before(postgres: str, _ledger_template: str) -> Prepared:
+    """A ledger of its own for a way: a copy of the one that stands before its stage."""
+
+    @cache
+    def template(stage: str, had_a_jam: bool) -> str:
+        database = LedgerDatabase(a_database(postgres, _ledger_template))
+        way = next(way for way in WAYS if (way.stage, way.name in WITH_SPOILAGE) == (stage, had_a_jam))
+        stands_before(stage, cycle_of(way), database.ledger)
+        return str(conninfo_to_dict(database.superuser)["dbname"])
+
+    def copied(way: Way) -> Ledger:
+        return LedgerDatabase(a_database(postgres, template(way.stage, way.name in WITH_SPOILAGE))).ledger
+
+    return copied
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 async def test_a_contractor_gets_the_reaction_that_is_expected(
-    way: Way, ledger: Ledger, tmp_path: Path
+    way: Way, ledger_before: Prepared, tmp_path: Path
 ) -> None:
-    ward = SimulatedWard(tmp_path, ledger, way.stage, cycle_of(way))
+    ward = SimulatedWard(tmp_path, ledger_before(way), way.stage, cycle_of(way))
     way.play(ward)
     told = await ward.reaction()  # whatever is not one of our errors fails here
     assert told.reaction == way.reaction, told.sentence

@@ -82,9 +82,16 @@ OTHER_FIRM = a_contractor("example_insert")
 FIRM = a_contractor(beside=[OTHER_FIRM])
 
 
+def stands_before(stage: str, cycle: ACycle, ledger: Ledger) -> None:
+    """Brings a cycle before a stage, in a ledger: many wards may begin from copies of it."""
+    cycle.up_to(STAGES[stage].before).entered_in(ledger)
+    by_hand = r.RouteSwitched(route="manual", reason_code="drill", decided_by=TANTO)
+    ledger.note(cycle.id, by_hand, TASK)
+
+
 @dataclass
 class SimulatedWard:
-    """One cycle before a stage; `lays` is the contractor's hand, `reaction` the ward's answer."""
+    """One cycle that `stands_before` a stage; `lays` is the contractor's hand, `reaction` the ward's answer."""
 
     root: Path
     ledger: Ledger
@@ -101,9 +108,6 @@ class SimulatedWard:
             for firm in (FIRM, OTHER_FIRM)
         )
         (self.root / "allowed_signers").write_text("".join(signers))
-        self.cycle.entered_in(self.ledger)
-        by_hand = r.RouteSwitched(route="manual", reason_code="drill", decided_by=TANTO)
-        self.ledger.note(self.cycle.id, by_hand, TASK)
         names = {"INBOX": "inbox", "REPLY_DESK": "desk", "ALLOWED_SIGNERS_FILE": "allowed_signers"}
         settings = Settings({f"NOTICE_CYCLE_{name}": str(self.root / path) for name, path in names.items()})
         self.running = RunningCycle(id=self.cycle.id, actor=TASK, settings=settings, ledger=self.ledger)

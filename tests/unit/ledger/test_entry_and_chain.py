@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.builders import CYCLE, OPENED_AT, TANTO, TASK, a_digest
 
@@ -78,6 +79,19 @@ def test_the_same_moment_in_another_zone_has_the_same_text() -> None:
 def test_an_entry_read_back_is_the_entry_written(data: dict[str, Any]) -> None:
     entry = an_entry(**{f"k{key}": value for key, value in data.items()})
     assert Entry.from_text(entry.text()) == entry
+
+
+@given(value=JSON)
+@example(value={"a\ud7ff": 1, "a\ue000": 2, "😀": 3, "": [True, None, -1]})
+@example(value=['\x00\x1f\x7f\u2028/\\"\b\f', {"z": {}, "あ": []}])
+def test_what_is_said_fast_is_what_rfc_8785_says(value: Any) -> None:
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), {1: 2}, "\ud800", {"\udfff": 1}], ids=ascii)
+def test_what_rfc_8785_cannot_say_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError):
+        canonical(value)
 
 
 @pytest.mark.parametrize("value", [1.0, [1, 2.5], {"a": {"b": (0.1,)}}, float("nan"), float("inf")], ids=repr)
