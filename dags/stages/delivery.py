@@ -16,7 +16,7 @@ def delivery() -> None:
         """印刷枚数と納品数量を計画と照合し、計画を超える印刷に理由があることを確かめます。"""
         from notice_cycle.delivery.reconcile import verify_delivery
         from notice_cycle.records import CompositionRecord, EncryptionRecord
-        from notice_cycle_airflow.judging import judge_replies
+        from notice_cycle_airflow.judging import judge_replies, tell_violations
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
         with telling():
@@ -42,7 +42,9 @@ def delivery() -> None:
                         places=sorted({held.content.delivery_place for held in contracts}),
                     )
 
-            return cycle.once(DeliveryRecord, judged)
+            digest = cycle.once(DeliveryRecord, judged)
+            tell_violations(cycle, the_context())
+            return digest
 
     chain(
         ContractorReplySensor(

@@ -11,7 +11,7 @@ from notice_cycle.copies.judging import JUDGED, is_too_early, keeps
 from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import route_of
-from notice_cycle.records import HandoverBegun, ReplyReceived, ReplyRefused
+from notice_cycle.records import DeliveryRecord, HandoverBegun, ReplyReceived, ReplyRefused
 from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
 from notice_cycle_airflow.run_context import RunningCycle
 
@@ -42,6 +42,12 @@ def judge_replies(cycle: RunningCycle, context: Any) -> None:
         _tell_violations(cycle, context)
 
 
+def tell_violations(cycle: RunningCycle, context: Any) -> None:
+    """The violations that the record just entered shows and that nobody was told of."""
+    with cycle.ledger.locked(cycle.id, "judge_replies"):
+        _tell_violations(cycle, context)
+
+
 def _all_judged(cycle: RunningCycle, kind: str) -> bool:
     """Told by the ledger alone: at the end of a cycle the inbox is gone."""
     history = cycle.history()
@@ -62,6 +68,7 @@ def _tell_violations(cycle: RunningCycle, context: Any) -> None:
             route_of(history, cycle.configuration),
             *(fact.route for fact in history.facts(HandoverBegun)),
         },
+        computers={name for record in history.ever(DeliveryRecord) for name in record.computers},
     )
     told = history.facts(CopyViolation)
     for violation in found:

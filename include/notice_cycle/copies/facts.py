@@ -50,10 +50,13 @@ class PapersDestroyed(ToldBy, Fact):
 
 
 class CopyViolation(Fact):
-    """A copy against what was agreed: not declared, on a carrier that is not allowed, or at a place nobody designated."""
+    """A copy against what was agreed: not declared, on a carrier not allowed, at a place or a PC nobody designated.
+
+    `computer`: a print log names it, so the data were there; which of the party's files, it does not say.
+    """
 
     label_ja = "控えの違反"
-    against: Literal["undeclared", "carrier", "place"]
+    against: Literal["undeclared", "carrier", "place", "computer"]
     party: str
     carrier: Carrier
     place: str

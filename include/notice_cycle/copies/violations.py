@@ -13,15 +13,22 @@ AGAINST_JA = {
     "undeclared": "届け出のない控えがありました",
     "carrier": "認めていない記録媒体に控えがあります",
     "place": "登録簿にない場所に控えがあります",
+    "computer": "登録簿にないパソコンから印刷しています",
 }
 
 
 def find_violations(
-    copies: Iterable[Copy], register: Register, *, contractor: str, routes: Collection[Route]
+    copies: Iterable[Copy],
+    register: Register,
+    *,
+    contractor: str,
+    routes: Collection[Route],
+    computers: Iterable[str] = (),
 ) -> list[CopyViolation]:
     """Every copy of a contractor that should not be, once for each reason; closed ones too: it was there.
 
     `routes`: every one the dispatch took; a package that was begun over LGWAN may have lain on the host.
+    `computers`: those that the print log names.
     """
     found: list[CopyViolation] = []
     places = {party: known_places(register, party) for party in {copy.party for copy in copies} - {WARD}}
@@ -45,6 +52,11 @@ def find_violations(
             )
             if is_wrong and one not in found:
                 found.append(one)
+    listed = {held.content.name for held in register.ever(ComputerEntry)}
+    found += [
+        CopyViolation(against="computer", party=contractor, carrier="パソコン", place=name, file_sha256=None)
+        for name in sorted(set(computers) - listed)
+    ]
     return found
 
 

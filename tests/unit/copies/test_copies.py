@@ -18,6 +18,7 @@ from tests.unit.register.world import INSERT, PRINT, a_register
 from notice_cycle import records as r
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.copies import Copy, CopyViolation, copies_of, find_violations, told_facts
+from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.exchange import messages as m
 from notice_cycle.gates import closed, facts_of, gates_before
 from notice_cycle.handover.route import packages_that_left
@@ -219,6 +220,17 @@ def test_an_undeclared_copy_is_a_violation_though_it_was_erased() -> None:
     more = at_work[1].model_copy(update={"place": "PRINT-PC-2"})
     told = proof.model_copy(update={"copies": (proof.copies[0], *at_work, more)})
     assert violations(WHOLE.with_(erasure={"parties": (told,)})) == [("undeclared", PRINT, "PRINT-PC-2")]
+
+
+def test_a_pc_of_the_print_log_that_is_on_no_list_is_a_violation_once() -> None:
+    history, register = WHOLE.history(), a_register()
+    found = find_violations(
+        copies_of(history), register, contractor=PRINT, routes={"lgwan"},
+        computers=("HOME-PC", "PRINT-PC-1", "HOME-PC"),
+    )  # fmt: skip
+    (one,) = [violation for violation in found if violation.against == "computer"]
+    assert (one.party, one.carrier, one.place) == (PRINT, "パソコン", "HOME-PC")
+    assert sentence_ja(one, register).startswith("登録簿にないパソコンから印刷しています")
 
 
 def gates(cycle: ACycle, *facts: r.Fact, **register: Any) -> dict[str, str]:
