@@ -34,7 +34,7 @@ from notice_cycle.exchange import door
 from notice_cycle.exchange.door import Admitted
 from notice_cycle.exchange.messages import M
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
-from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told
+from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told, warning
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
 from notice_cycle.ledger.entry import System
@@ -192,8 +192,12 @@ class RunningCycle:
         fact = judged(stage, gates, register, today=today)
         earlier = [one for one in history.facts(GatesJudged) if one.stage == stage]
         if earlier[-1:] != [fact]:
-            if closed(gates):  # first: a mail too many after a crash, never one too few
-                tell("gate_closed", {"cycle": self.id, **told(stage_of(stage).label_ja, gates)})
+            stage_ja = stage_of(stage).label_ja
+            if stopping := closed(gates):  # first: a mail too many after a crash, never one too few
+                tell("gate_closed", {"cycle": self.id, **told(stage_ja, stopping)})
+            known = earlier[-1].warned if earlier else ()
+            if new := [gate for gate in warning(gates) if gate.name not in known]:
+                tell("gate_warns", {"cycle": self.id, **told(stage_ja, new)})
             self.note(fact)
         require_open(gates)
 

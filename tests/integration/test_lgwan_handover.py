@@ -567,7 +567,7 @@ class TestLineAndDisk:
         assert await big_package.send(embedded) == big_package.names
         assert big_package.lies_whole_on(embedded)
         gc.collect()  # asyncio tells of forgotten tasks when they are collected
-        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
     @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM])
     async def test_a_session_killed_in_mid_upload_is_cannot_look_and_the_retry_completes(
@@ -586,7 +586,21 @@ class TestLineAndDisk:
         assert await big_package.send(openssh) == big_package.names
         assert big_package.lies_whole_on(openssh)
         gc.collect()  # asyncio tells of forgotten tasks when they are collected
-        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+    async def test_a_session_killed_in_mid_read_back_is_cannot_look_and_says_nothing_else(
+        self, openssh: SftpHost, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with (openssh.on_disk("to_contractor") / "whole").open("wb") as file:
+            file.truncate(1 << 30)  # a hole: long to read, nothing to store
+        async with LgwanHook("contractor_lgwan").folder(openssh.seen("to_contractor")) as folder:
+            reading = asyncio.create_task(folder.digest("whole"))
+            await asyncio.sleep(0.2)
+            openssh.kill_sessions()
+            with pytest.raises(CannotLook, match="回線が切れました"):
+                await reading
+        gc.collect()
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
     async def test_a_line_that_falls_silent_in_mid_upload_is_given_up(
         self, openssh: SftpHost, big_package: Package, monkeypatch: pytest.MonkeyPatch

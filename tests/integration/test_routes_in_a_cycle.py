@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file
 from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
+from tests.unit.register.world import a_register
 
 from embedded_ward.desk import read_disc
 from notice_cycle import clock
@@ -305,6 +306,30 @@ def test_gates_are_kept_and_told_once_for_each_stage(
     ((kind, facts),) = told
     assert (kind, facts["cycle"], facts["stage_ja"]) == ("gate_closed", CYCLE, "消去")
     assert "印刷ログ" in facts["gate"]
+
+
+def test_an_authorisation_that_ends_before_the_planned_erasure_is_told_once_and_stops_nothing(
+    cycle: RunningCycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(run_context, "tell", lambda kind, facts: told.append((kind, facts)))
+    today = clock.today()
+    ending = {
+        f"certificate/{key}": {"valid_until": today + timedelta(days=9)}
+        for key in ("example-print-lgwan", "example-print-privacy")
+    }
+    register = a_register(as_of=today, alter=ending, subcontractor=False)
+    monkeypatch.setattr(run_context, "read_register", lambda *_: register)
+    cycle.judge_gates("handover")
+    cycle.judge_gates("handover")
+    ((kind, facts),) = told
+    assert (kind, facts["stage_ja"]) == ("gate_warns", "引渡し")
+    assert facts["gate"] == "消去までのプライバシーマーク・消去までの LGWAN-ASP の認証"
+    assert str(today + timedelta(days=9)) in facts["reason"]
+    assert cycle.history().facts(GatesJudged)[-1].warned == (
+        "lgwan_asp_until_erasure:example_print",
+        "privacy_mark_until_erasure:example_print",
+    )
 
 
 def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_record(

@@ -263,6 +263,11 @@ CLOSING = [
 WARNING = [
     Closing("privacy_mark_until_erasure", PRINT, facts={"planned_erasure_on": date(2028, 3, 1)}),
     Closing("privacy_mark_until_erasure", INSERT, facts={"planned_erasure_on": date(2028, 4, 1)}),
+    Closing(
+        "lgwan_asp_until_erasure",
+        PRINT,
+        register=altering("certificate/example-print-lgwan", valid_until=date(2026, 8, 2)),
+    ),
     Closing("open_erasures", PRINT, facts={"open_erasures": ("2025-reminder-supplementary-01",)}),
     Closing("open_erasures", PRINT, facts={"open_erasures": None}),
 ]

@@ -43,6 +43,7 @@ __all__ = [
     "judged",
     "require_open",
     "told",
+    "warning",
 ]
 
 JUDGED_STAGES = frozenset(rule.stage for rule in RULES.values())
@@ -83,6 +84,11 @@ def closed(gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in gates if gate.closes and not gate.passed]
 
 
+def warning(gates: Sequence[Gate]) -> list[Gate]:
+    """The gates that stop nothing but that somebody should hear of."""
+    return [gate for gate in gates if not gate.closes and not gate.passed]
+
+
 def require_open(gates: Sequence[Gate]) -> None:
     """Raises Refused with every closed gate's reason, its obligation and what to do first."""
     if stopping := closed(gates):
@@ -106,21 +112,20 @@ def judged(stage: str, gates: Sequence[Gate], register: Register, *, today: date
         judged_on=today,
         register_sha256=register.digest,
         opened=names([gate for gate in gates if gate.passed and not gate.excepted_until]),
-        warned=names([gate for gate in gates if not gate.passed and not gate.closes]),
+        warned=names(warning(gates)),
         excepted=names([gate for gate in gates if gate.excepted_until]),
         closed=names(closed(gates)),
     )
 
 
 def told(stage_ja: str, gates: Sequence[Gate]) -> dict[str, str]:
-    """What the mail about closed gates says: all of them in one."""
-    stopping = closed(gates)
+    """What the mail about these closed or warning gates says: all of them in one."""
     return {
         "stage_ja": stage_ja,
-        "gate": "・".join(dict.fromkeys(gate.title_ja for gate in stopping)),
-        "reason": "\n".join(gate.reason_ja for gate in stopping),
-        "requirements": "・".join(dict.fromkeys(one for gate in stopping for one in gate.requirements)),
-        "advice": "\n".join(dict.fromkeys(gate.advice_ja for gate in stopping)),
+        "gate": "・".join(dict.fromkeys(gate.title_ja for gate in gates)),
+        "reason": "\n".join(gate.reason_ja for gate in gates),
+        "requirements": "・".join(dict.fromkeys(one for gate in gates for one in gate.requirements)),
+        "advice": "\n".join(dict.fromkeys(gate.advice_ja for gate in gates)),
     }
 
 

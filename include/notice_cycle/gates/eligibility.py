@@ -210,6 +210,20 @@ def _lgwan_asp(s: Situation, party: str) -> Closed | None:
     )
 
 
+@rule("lgwan_asp_until_erasure", "消去までの LGWAN-ASP の認証", STAGE, "R13", scope="contractor", warns=True)
+def _lgwan_asp_until_erasure(s: Situation, party: str) -> Closed | None:
+    standing = s.register.valid_certificate(party, "LGWAN-ASP", s.today)
+    planned = s.facts.planned_erasure_on
+    if s.facts.route == "dvd" or standing is None or planned is None:
+        return None
+    if s.register.valid_certificate(party, "LGWAN-ASP", planned):
+        return None
+    return Closed(
+        f"{s.name(party)}の LGWAN-ASP の認証は{standing.valid_until}に切れます。消去の予定日（{planned}）より前です。",
+        "更新の手続きを委託先に確かめてください（引渡しは止まりません）。",
+    )
+
+
 # ---- people and preparation
 
 

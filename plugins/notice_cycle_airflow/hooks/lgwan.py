@@ -9,6 +9,7 @@ refused, the host key changed. A line on which nothing moves for a minute is giv
 import asyncio
 import hashlib
 import json
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -41,6 +42,8 @@ _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
 
 asyncssh.set_log_level("WARNING")  # some thirty lines a look, of no use to who reads a task's log
+# On a line that was cut it warns at every block still to go: dozens of lines around the one sentence that is ours.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 class LgwanHook(BaseHook):

@@ -69,6 +69,7 @@ class WardMail(BaseNotifier):
 
 TOLD_TO: dict[str, tuple[Role, ...]] = {
     "gate_closed": ("section",),
+    "gate_warns": ("section",),
     "discrepancy": ("section", "operator"),
     "violation": ("section", "chief", "director", "operator"),
     "incident": ("section", "director", "operator"),
