@@ -33,16 +33,20 @@ def closing() -> None:
 
     @task(task_display_name="証跡の確認と完了")
     def close() -> str:
-        """証跡が揃い、証跡台帳の連鎖が一致することを確かめて、発送回を完了します。"""
+        """証跡が揃い、証跡台帳の連鎖が一致することを確かめて、発送回を完了します。訓練なら、訓練の実施を記録します。"""
         from notice_cycle import clock
         from notice_cycle.closing import close
+        from notice_cycle.exercise import find_held
         from notice_cycle.records import ClosingRecord
         from notice_cycle_airflow.run_context import current_cycle, telling
 
         with telling():
             cycle = current_cycle()
-            return cycle.once(
+            closed = cycle.once(
                 ClosingRecord, lambda history: close(history, cycle.ledger.verify(), at=clock.now())
             )
+            if held := find_held(cycle.history()):
+                cycle.note(held)
+            return closed
 
     destroy() >> close()

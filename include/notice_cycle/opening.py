@@ -1,21 +1,23 @@
 """Opening a cycle 開始: which dispatch this is, and the configuration it will run by.
 
 The id is unique in the ledger and bound to the DAG run. An annual run exists once per notice and fiscal
-year; after a 取下げ it may be opened again as the next round. Invented premium tables, and rehearsals, run only in a
-ledger that was begun for invented data. A 再作成 names the dispatch it replaces and says why nobody gets two letters.
+year; after a 取下げ it may be opened again as the next round. Invented premium tables, rehearsals and exercises run only
+in a ledger that was begun for invented data. A 再作成 names the dispatch it replaces and says why nobody gets two letters.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
-from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
+
+if TYPE_CHECKING:  # the register folds exercises, which are known by their opening
+    from notice_cycle.register import Register
 
 REASONS_JA = {
     "annual": "当初賦課",
@@ -27,10 +29,14 @@ REASONS_JA = {
     "distribution": "冊子の配布",
     "reprint": "再作成",
     "rehearsal": "リハーサル",
+    "drill": "LGWAN 停止の訓練",
 }
 """Reason codes of a run and how they read on the trigger form."""
 
-REPRINT, REHEARSAL = "reprint", "rehearsal"
+REPRINT, REHEARSAL, DRILL = "reprint", "rehearsal", "drill"
+OF_INVENTED_DATA = frozenset({REHEARSAL, DRILL})
+"""Reasons of runs that may precede the contract and never touch real data."""
+
 ORIGINALS_JA = get_args(Originals)
 
 
@@ -47,7 +53,7 @@ class OpeningRequest(Frozen):
     originals: str = ""
 
 
-def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
+def by_default_route(configuration: Configuration, register: "Register", day: date) -> Configuration:
     """LGWAN by itself only from a registered coupled terminal; without one the officer's own upload is the default."""
     if configuration.notice.route != "lgwan" or register.coupled_terminals(day):
         return configuration
@@ -74,8 +80,13 @@ def open_cycle(
             f"{request.fiscal_year}年度の保険料表は見本（架空）のままです。",
             advice="担当課の保険料表に置き換え、fictitious を false にしてから開始してください。",
         )
-    if request.reason_code == REHEARSAL:
+    if request.reason_code in OF_INVENTED_DATA:
         _refuse_rehearsal(request, synthetic=synthetic)
+    if request.reason_code == DRILL and configuration.notice.route == "dvd":
+        raise Refused(
+            "この通知書は、はじめから DVD で渡します。LGWAN 停止の訓練にはなりません。",
+            advice="LGWAN で渡す通知書で訓練を開始してください。",
+        )
     if request.reason_code == REPRINT or request.reprint_of or request.originals:
         _refuse_reprint(request, configuration.notice.id, openings, history_of)
     earlier = [
@@ -115,12 +126,12 @@ def open_cycle(
 def _refuse_rehearsal(request: OpeningRequest, *, synthetic: bool) -> None:
     if not synthetic:
         raise Refused(
-            "リハーサルは、架空データの台帳（検証用の環境）だけで行えます。",
+            f"{REASONS_JA[request.reason_code]}は、架空データの台帳（検証用の環境）だけで行えます。",
             advice="実データの台帳では開始できません。検証用の環境で、架空データのバッチから開始してください。",
         )
     if request.occasion is Occasion.ANNUAL:
         raise Refused(
-            "リハーサルは、当初の発送回としては開始できません。",
+            f"{REASONS_JA[request.reason_code]}は、当初の発送回としては開始できません。",
             advice="当初・随時の別に「随時」を選んでください。",
         )
 

@@ -35,6 +35,7 @@ from notice_cycle.exchange.package import (
     MANIFEST_SIGNATURE,
     Manifest,
 )
+from notice_cycle.exercise import ExerciseHeld
 from notice_cycle.forms import SENT_BACK_REASONS
 from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
@@ -48,7 +49,7 @@ from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
 # Facts that live with what enters them.
-assert {AccountClosed, AlertSent, GatesJudged} <= set(Fact.__subclasses__())
+assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged} <= set(Fact.__subclasses__())
 assert {CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed, Posted, ReturnedMail} <= set(
     Fact.__subclasses__()
 )

@@ -188,6 +188,7 @@ CLOSING = [
     Closing("encrypted_package", facts=standing_without("encryption")),
     Closing("encrypted_package", facts={"package_format": "zip-aes256"}),
     Closing("encrypted_package", facts={"package_format": None}),
+    Closing("drill_by_disc", facts={"drill": True}),
     Closing("channel_switch", facts={**DVD, "switch_decided": False}),
     # subcontracting
     Closing("subcontract_consent", INSERT, register=without("consent")),
@@ -377,6 +378,16 @@ def test_also_a_rehearsal_leaves_only_encrypted_to_an_allowed_host() -> None:
     rehearsal = facts(rehearsal=True, synthetic=True, endpoint="elsewhere:22", standing=NOTHING)
     stopping = {gate.id for gate in closed(gates_before("handover", rehearsal, a_register(), today=DAY))}
     assert stopping == {"endpoint_allowed", "encrypted_package"}
+
+
+def test_a_drill_of_a_line_that_is_down_leaves_by_disc_only_and_may_precede_the_contract() -> None:
+    nothing_yet = a_register(without=["contract", "certificate", "proof", "acceptance", "handler"])
+    drill = WHOLE.with_(opening={"reason_code": "drill"})
+    by_line = whole_facts(drill, nothing_yet)
+    stopping = closed(gates_before("handover", by_line, nothing_yet, today=DAY))
+    assert [gate.id for gate in stopping] == ["drill_by_disc"]
+    by_disc = by_line.model_copy(update={**DVD, "drill": True})
+    require_open(gates_before("handover", by_disc, nothing_yet, today=DAY))
 
 
 def test_a_disc_needs_no_lgwan_asp_no_endpoint_and_no_page() -> None:

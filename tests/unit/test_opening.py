@@ -210,6 +210,19 @@ def test_a_rehearsal_is_a_supplementary_run_of_invented_data() -> None:
         Openings().opened(supplementary("rehearsal"), synthetic=False, fictitious=False)
 
 
+def test_a_drill_is_a_run_of_invented_data_for_a_notice_that_goes_by_line() -> None:
+    _, opening = Openings().opened(supplementary("drill"))
+    assert (opening.reason_code, opening.synthetic) == ("drill", True)
+    with pytest.raises(Refused, match="LGWAN 停止の訓練は、当初の発送回としては"):
+        Openings().opened(a_request(reason_code="drill"))
+    with pytest.raises(Refused, match="LGWAN 停止の訓練は、架空データの台帳"):
+        Openings().opened(supplementary("drill"), synthetic=False, fictitious=False)
+    known = the_configuration()
+    by_disc = known.model_copy(update={"notice": known.notice.model_copy(update={"route": "dvd"})})
+    with pytest.raises(Refused, match="はじめから DVD で渡します"):
+        open_cycle(supplementary("drill"), by_disc, [], Openings().histories.__getitem__, synthetic=True)
+
+
 def test_a_reprint_names_its_parent_and_what_became_of_the_letters() -> None:
     _, opening = handed_over().opened(supplementary("reprint", reprint_of=CYCLE, originals=PULLED))
     assert (opening.reprint_of, opening.originals) == (CYCLE, PULLED)

@@ -468,6 +468,16 @@ def _channel_switch(s: Situation, _party: str) -> Closed | None:
     )
 
 
+@rule("drill_by_disc", "LGWAN 停止の訓練の経路", STAGE, "R11", never_excepted=True)
+def _drill_by_disc(s: Situation, _party: str) -> Closed | None:
+    if not s.facts.drill or s.facts.route == "dvd":
+        return None
+    return Closed(
+        "この発送回は LGWAN 停止の訓練です。LGWAN は使えないものとして、送信しません。",
+        "Dag「やり直し・取下げ」で「経路の変更」（DVD、理由「訓練」）を記録し、媒体で渡してください。",
+    )
+
+
 # ---- subcontracting
 
 

@@ -16,7 +16,7 @@ from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.opening import REHEARSAL
+from notice_cycle.opening import DRILL, OF_INVENTED_DATA
 from notice_cycle.records import (
     CompositionRecord,
     CopyWithdrawn,
@@ -90,6 +90,7 @@ class CycleFacts(Frozen):
     route: Route
     planned_route: Route = "lgwan"
     rehearsal: bool = False
+    drill: bool = False
     synthetic: bool = False
     standing: frozenset[str] = frozenset()
     items: tuple[Item, ...] = ()
@@ -165,7 +166,8 @@ def facts_of(
         "route": route,
         "planned_route": configuration.notice.route,
         "synthetic": opening.synthetic,
-        "rehearsal": opening.reason_code == REHEARSAL,
+        "rehearsal": opening.reason_code in OF_INVENTED_DATA,
+        "drill": opening.reason_code == DRILL,
         "standing": frozenset(entry.kind for entry in history.current),
         "items": configuration.notice.items,
         "columns": extraction.columns if extraction else (),

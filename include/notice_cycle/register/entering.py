@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.exercise import LGWAN_DRILL, ExerciseHeld
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.incidents.facts import IncidentReported, IncidentStepped
 from notice_cycle.incidents.folded import Incident
@@ -14,7 +15,7 @@ from notice_cycle.records import OpeningRecord
 from notice_cycle.register.changing import Asked, change, standing
 from notice_cycle.register.facts import GateExcepted, RegisterChanged
 from notice_cycle.register.folded import Held, Register
-from notice_cycle.register.kinds import Content, IncidentHoldEntry
+from notice_cycle.register.kinds import Content, ExerciseEntry, IncidentHoldEntry
 from notice_cycle.register.reminders import Reminder, find_open_erasures, reminders
 from notice_cycle.register.seed import load_seed
 from notice_cycle.values import Person
@@ -26,7 +27,7 @@ _LOCK = "register"
 
 
 def read_register(ledger: "Ledger", config: Path, as_of: date) -> Register:
-    """The register as known on a day: register.yaml, changed by what the ledger holds, with the holds of incidents."""
+    """The register as known on a day: register.yaml, changed by what the ledger holds, with the holds of incidents and the exercises."""
     holds = incident_holds(
         [
             IncidentReported.model_validate(entry.data)
@@ -35,7 +36,8 @@ def read_register(ledger: "Ledger", config: Path, as_of: date) -> Register:
         [IncidentStepped.model_validate(entry.data) for entry in ledger.entries(kind=IncidentStepped.kind())],
         as_of,
     )
-    return Register.fold([*load_seed(config), *holds], _changes(ledger), as_of)
+    exercises = exercises_held(ledger.entries(kind=ExerciseHeld.kind()), as_of)
+    return Register.fold([*load_seed(config), *holds, *exercises], _changes(ledger), as_of)
 
 
 def incident_holds(
@@ -53,6 +55,22 @@ def incident_holds(
         )
         if until is None or known_on <= until:
             found.append(Held(f"incident-{one.number}", known_on, until, hold))
+    return found
+
+
+def exercises_held(entries: Sequence[Entry], as_of: date) -> list[Held[Content]]:
+    """Exercises that are dispatches of this ledger, known from their end on; people enter those of another."""
+    found: list[Held[Content]] = []
+    for entry in entries:
+        fact = ExerciseHeld.model_validate(entry.data)
+        if (known_on := tokyo_date(fact.completed_at)) <= as_of:
+            content = ExerciseEntry(
+                exercise=LGWAN_DRILL,
+                held_on=tokyo_date(fact.handed_at),
+                cycle=entry.cycle,
+                findings=fact.findings,
+            )
+            found.append(Held(f"exercise-{entry.cycle}", known_on, None, content))
     return found
 
 

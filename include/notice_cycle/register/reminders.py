@@ -11,10 +11,11 @@ from datetime import date, timedelta
 from typing import Literal
 
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.exercise import LGWAN_DRILL
 from notice_cycle.fiscal_year import FiscalYear
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import ErasureConfirmationRecord, HandoverRecord
+from notice_cycle.records import ErasureConfirmationRecord, HandoverBegun, HandoverRecord
 from notice_cycle.register.folded import Held, Register
 from notice_cycle.register.kinds import (
     ZONES,
@@ -25,6 +26,7 @@ from notice_cycle.register.kinds import (
     CorrectiveActionEntry,
     EmergencyContactEntry,
     EntryLogCheckEntry,
+    ExerciseEntry,
     LegalBasisEntry,
     LogSubmissionEntry,
     MeasureChangeEntry,
@@ -95,11 +97,12 @@ class OpenErasure(Frozen):
 def find_open_erasures(
     openings: Sequence[Entry], history_of: Callable[[str], CycleHistory]
 ) -> list[OpenErasure]:
-    """Dispatches whose data once left the ward and whose erasure the ward has not confirmed, oldest first."""
+    """Dispatches whose data left the ward, or may have, and whose erasure it has not confirmed, oldest first."""
     found = []
     for entry in openings:
         history = history_of(str(entry.cycle))
-        if history.ever(HandoverRecord) and history.find(ErasureConfirmationRecord) is None:
+        left = history.ever(HandoverRecord) or history.facts(HandoverBegun)
+        if left and history.find(ErasureConfirmationRecord) is None:
             opening = history.opening
             found.append(
                 OpenErasure(
@@ -431,6 +434,27 @@ def _audits_of(y: _Year, job: str, party: str, by: str, year: FiscalYear) -> lis
         if (held.content.job, held.content.party, held.content.by, held.content.fiscal_year)
         == (job, party, by, year.year)
     ]
+
+
+@_reminds("lgwan_drill", "R11", "LGWAN 停止の訓練")
+def _lgwan_drill(y: _Year) -> Iterator[Found]:
+    by_line = any(
+        _overlaps(held, y.year) and {"lgwan", "dvd"} <= set(held.content.methods)
+        for held in y.register.ever(ContractEntry)
+    )
+    held_this_year = any(
+        held.content.exercise == LGWAN_DRILL and y.year.start <= held.content.held_on <= y.today
+        for held in y.register.ever(ExerciseEntry)
+    )
+    if by_line and not held_this_year and y.today >= date(y.year.year, 10, 1):
+        yield (
+            str(y.year),
+            y.year.end,
+            _by_march(y),
+            f"LGWAN が停止したときの訓練を、{y.year}年度にまだ行っていません（3月31日まで）。",
+            "検証用の環境で、理由「LGWAN 停止の訓練」の発送回を媒体で渡し、完了したら「訓練の実施」に登録してください。",
+            "情報システム運用",
+        )
 
 
 @_reminds("account_review", "R28", "利用者の棚卸し")

@@ -9,6 +9,7 @@ from tests.unit.register.world import INSERT, JOB, NOTICE, PRINT, a_register, he
 
 from notice_cycle import records as r
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.exercise import LGWAN_DRILL
 from notice_cycle.register.kinds import ZONES
 from notice_cycle.register.reminders import REMINDERS, OpenErasure, Reminder, find_open_erasures, reminders
 from notice_cycle.requirements import load_requirements
@@ -28,6 +29,7 @@ LOOKED = [
       for party in (PRINT, INSERT) for log in ("アクセスログ", "通信ログ")),
     held("account_review", "h1", reviewed_on="2026-06-01", closed_accounts=0),
     held("account_review", "h2", reviewed_on="2026-12-01", closed_accounts=0),
+    held("exercise", "drill", exercise=LGWAN_DRILL, held_on="2026-05-20", findings=0),
     held("worker_notice", "w", contractor=PRINT, subcontractor=INSERT, fiscal_year=2026, notified_on="2026-04-10", former_too=True),
 ]  # fmt: skip
 
@@ -217,6 +219,23 @@ def test_accounts_are_reviewed_twice_a_year(day: date, expected: list[str]) -> N
     earlier = held("account_review", "h0", "2026-01-01", None, reviewed_on="2026-03-01", closed_accounts=0)
     found = on(day, "account_review", quiet=False, without=["account_review"], plus=[earlier])
     assert [one.level for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2026, 9, 30), []),
+        (date(2026, 10, 1), ["info"]),
+        (date(2026, 12, 31), ["amber"]),
+        (date(2027, 3, 1), ["red"]),
+    ],
+)
+def test_a_year_without_an_exercise_of_the_line_being_down(day: date, expected: list[str]) -> None:
+    other = held("exercise", "restore", exercise="バックアップからの復旧", held_on="2026-05-20", findings=0)
+    last_year = held("exercise", "last", "2025-04-01", exercise=LGWAN_DRILL, held_on="2026-03-31", findings=0)
+    assert levels(day, "lgwan_drill", quiet=False, plus=[other, last_year]) == expected
+    held_now = held("exercise", "now", exercise=LGWAN_DRILL, held_on=str(day), findings=2)
+    assert levels(day, "lgwan_drill", quiet=False, plus=[held_now]) == []
 
 
 def test_a_review_of_the_half_year_silences() -> None:
