@@ -1,12 +1,11 @@
 """やり直し・取下げ: a decision about a running dispatch, kept in the ledger with its reason."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.decisions import REASONS_JA, REDO_FROM
 from notice_cycle.handover.route import REASONS_JA as ROUTE_REASONS_JA
 from notice_cycle.handover.route import ROUTES_JA
-from notice_cycle.values import CYCLE_ID_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import CYCLE, form_dag
 
 DOC = """
 ### やり直し・取下げ
@@ -25,18 +24,13 @@ DOC = """
 引き渡したデータの消去は、取り下げても、作り直しても、すべて確かめます。
 """
 
-with DAG(
+with form_dag(
     dag_id="cycle_decision",
     dag_display_name="やり直し・取下げ",
     description="記録済みの段階の作り直しと、発送回の取下げ",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["運用"],
     params={
-        "cycle": Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号"),
+        "cycle": CYCLE,
         "decision": Param(
             "redo",
             type="string",
@@ -71,8 +65,7 @@ with DAG(
             title="理由",
         ),
     },
-    default_args={"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
-) as dag:
+):
 
     @task(task_display_name="判断の記録")
     def decide() -> str:

@@ -1,11 +1,10 @@
 """納品の後の書式: what the ward itself handed in at the post, and the letters that came back, counts only."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.posting import OFFICE_PATTERN, RECEIPT_PATTERN
 from notice_cycle.returned_mail import REASONS_JA
-from notice_cycle.values import CYCLE_ID_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import CYCLE, SECTION, form_dag
 
 POSTING = """
 ### 差出しの記録
@@ -30,21 +29,13 @@ RETURNED = """
 **だれの封筒かは書きません。被保険者の氏名・番号は、どの欄にも入力しないでください**（画面の履歴に残ります）。
 """
 
-CYCLE = Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号")
-ALIKE = {
-    "schedule": None,
-    "catchup": False,
-    "max_active_runs": 1,
-    "is_paused_upon_creation": False,  # a paused one would accept the request and never run it
-    "tags": ["運用"],
-    "default_args": {"owner": "介護保険課", "on_failure_callback": WardMail("task_failed")},
-}
 
-with DAG(
+with form_dag(
     dag_id="posting",
     dag_display_name="差出しの記録",
     description="区が郵便局に差し出した封筒の記録",
     doc_md=POSTING,
+    owner=SECTION,
     params={
         "cycle": CYCLE,
         "posted_at": Param(None, type="string", format="date-time", title="差出日時"),
@@ -54,7 +45,6 @@ with DAG(
         "envelopes": Param(None, type="integer", minimum=0, maximum=1_000_000, title="通数（封）"),
         "receipt_number": Param(None, type="string", pattern=RECEIPT_PATTERN, title="差出票の番号"),
     },
-    **ALIKE,
 ):
 
     @task(task_display_name="差出しの記録")
@@ -76,11 +66,12 @@ with DAG(
 
     enter_posting()
 
-with DAG(
+with form_dag(
     dag_id="returned_mail",
     dag_display_name="返戻の記録",
     description="戻った封筒の、理由ごとの数の記録",
     doc_md=RETURNED,
+    owner=SECTION,
     params={
         "cycle": CYCLE,
         "returned_on": Param(None, type="string", format="date", title="戻った日"),
@@ -89,7 +80,6 @@ with DAG(
             for reason, label_ja in REASONS_JA.items()
         },
     },
-    **ALIKE,
 ):
 
     @task(task_display_name="返戻の記録")

@@ -1,10 +1,10 @@
 """関門の例外: the head of section lets a closed gate pass, with a reason, until a day."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.gates import EXCEPTION_REASONS_JA, RULES
 from notice_cycle.register.changing import FILED_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import SECTION, form_dag
 
 DOC = """
 ### 関門の例外
@@ -20,16 +20,13 @@ DOC = """
 
 EXCEPTABLE = {rule.id: rule.title_ja for rule in RULES.values() if rule.may_be_excepted}
 
-with DAG(
+with form_dag(
     dag_id="gate_exception",
     dag_display_name="関門の例外",
     description="閉じた関門を、課長が理由と期限を付けて通す",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["登録簿"],
+    tag="登録簿",
+    owner=SECTION,
     params={
         "gate": Param(None, type="string", enum=list(EXCEPTABLE), values_display=EXCEPTABLE, title="関門"),
         "of": Param(
@@ -49,8 +46,7 @@ with DAG(
         "note_number": Param(None, type="string", pattern=FILED_PATTERN, title="決定の文書番号"),
         "until": Param(None, type="string", format="date", title="期限（この日まで）"),
     },
-    default_args={"owner": "介護保険課", "on_failure_callback": WardMail("task_failed")},
-) as dag:
+):
 
     @task(task_display_name="例外の記録")
     def except_gate() -> str:
@@ -58,10 +54,11 @@ with DAG(
         from notice_cycle import clock
         from notice_cycle.register import enter_exception
         from notice_cycle.settings import Settings
-        from notice_cycle_airflow.run_context import form_request, telling
+        from notice_cycle_airflow.run_context import form_request, own_sections, telling
 
         with telling():
             ledger, asked, person = form_request()
-            return enter_exception(ledger, Settings().config_folder, asked, by=person, at=clock.now()).digest
+            config, own = Settings().config_folder, own_sections()
+            return enter_exception(ledger, config, asked, by=person, at=clock.now(), sections=own).digest
 
     except_gate()

@@ -1,14 +1,11 @@
 """事故の受付: what happened is taken down, the party's hand-overs stop, everyone responsible is told, a draft is printed."""
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.incidents.entering import TITLES_JA, choices
 from notice_cycle.register.changing import FILED_PATTERN
 from notice_cycle.register.kinds import PARTY_PATTERN
-from notice_cycle.settings import Settings
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import SECTION, form_dag
 
 DOC = """
 ### 事故の受付
@@ -41,16 +38,14 @@ def several(field: str) -> Param:
     )
 
 
-with DAG(
+with form_dag(
     dag_id="incident",
     dag_display_name="事故の受付",
     description="事故・おそれ・違反を受け付け、引渡しを止め、時計を動かす",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["事故"],
+    tag="事故",
+    owner=SECTION,
+    retries=3,
     params={
         "party": Param(
             None,
@@ -74,7 +69,7 @@ with DAG(
             type="string",
             format="multiline",
             title="発送回",
-            description="関係する発送回の番号を一行に一つ。分からなければ空",
+            description="関係する自分の課の発送回の番号を一行に一つ。分からないとき、ほかの課のときは空",
         ),
         "carrier": one("carrier", "不明"),
         "items": several("items"),
@@ -89,13 +84,7 @@ with DAG(
             description="例 26介保第12号",
         ),
     },
-    default_args={
-        "owner": "介護保険課",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=Settings().retry_seconds),
-        "on_failure_callback": WardMail("task_failed"),
-    },
-) as dag:
+):
 
     @task(task_display_name="受付と停止")
     def report_incident() -> str:

@@ -1,10 +1,10 @@
 """事故の処理: each step of handling an incident, when it was done and where its paper is filed; 課長 decides."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.incidents.folded import REASONS_JA, STEPS
 from notice_cycle.register.changing import FILED_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import SECTION, form_dag
 
 DOC = """
 ### 事故の処理
@@ -17,16 +17,13 @@ DOC = """
 **被保険者の氏名・番号は、どの欄にも入力しないでください**（画面の履歴に残ります）。
 """
 
-with DAG(
+with form_dag(
     dag_id="incident_step",
     dag_display_name="事故の処理",
     description="事故の処理の記録と、停止の解除",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["事故"],
+    tag="事故",
+    owner=SECTION,
     params={
         "number": Param(
             None, type="string", pattern=r"^20[0-9]{2}-[0-9]{3}$", title="受付番号", description="例 2026-001"
@@ -52,8 +49,7 @@ with DAG(
             None, type="string", pattern=FILED_PATTERN, title="文書番号", description="例 26介保第12号"
         ),
     },
-    default_args={"owner": "介護保険課", "on_failure_callback": WardMail("task_failed")},
-) as dag:
+):
 
     @task(task_display_name="処理の記録")
     def take_step() -> str:
@@ -61,10 +57,11 @@ with DAG(
         from notice_cycle import clock
         from notice_cycle.incidents.entering import take_step
         from notice_cycle.settings import Settings
-        from notice_cycle_airflow.run_context import form_request, telling
+        from notice_cycle_airflow.run_context import form_request, own_sections, telling
 
         with telling():
             ledger, asked, person = form_request()
-            return take_step(ledger, Settings().config_folder, asked, by=person, at=clock.now()).digest
+            config, own = Settings().config_folder, own_sections()
+            return take_step(ledger, config, asked, by=person, at=clock.now(), own=own).digest
 
     take_step()

@@ -1,9 +1,9 @@
 """台帳の復旧: the ledger's database came back from a backup; a person says so, and the ledger goes on from there."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.restoration import NOTE_NUMBER_PATTERN, REASONS_JA
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import form_dag
 
 DOC = """
 ### 台帳の復旧
@@ -21,16 +21,11 @@ DOC = """
 手順の全体は、運用手順書（docs/runbook.md）の「台帳の復旧」の節にあります。
 """
 
-with DAG(
+with form_dag(
     dag_id="ledger_restored",
     dag_display_name="台帳の復旧",
     description="バックアップから戻した証跡台帳を、理由を付けて使い続ける",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["運用"],
     params={
         "reason_code": Param(
             "failure", type="string", enum=list(REASONS_JA), values_display=REASONS_JA, title="理由"
@@ -43,8 +38,7 @@ with DAG(
             description="経緯を綴じた文書の番号です（例 26情シ第12号）。氏名や被保険者番号は入力しないでください。",
         ),
     },
-    default_args={"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
-) as dag:
+):
 
     @task(task_display_name="復旧の記録")
     def record_restoration() -> str:

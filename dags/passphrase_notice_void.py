@@ -1,10 +1,9 @@
 """パスワード通知書の無効化: a lost notice is voided by the approver, and released again in the only right way."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.acknowledgement.voiding import REASONS_JA
-from notice_cycle.values import CYCLE_ID_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import CYCLE, form_dag
 
 DOC = """
 ### パスワード通知書の無効化
@@ -21,18 +20,13 @@ DOC = """
 委託先がデータを開いた後は、この書式では済みません。課長に連絡し、事故として受け付けてください。
 """
 
-with DAG(
+with form_dag(
     dag_id="passphrase_notice_void",
     dag_display_name="パスワード通知書の無効化",
     description="なくした通知書を無効にし、出し直すか暗号化からやり直す",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-    tags=["運用"],
     params={
-        "cycle": Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号"),
+        "cycle": CYCLE,
         "reason_code": Param(
             "lost", type="string", enum=list(REASONS_JA), values_display=REASONS_JA, title="理由"
         ),
@@ -47,8 +41,7 @@ with DAG(
             title="開示のおそれ",
         ),
     },
-    default_args={"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
-) as dag:
+):
 
     @task(task_display_name="通知書の無効化の記録")
     def void_notice() -> str:

@@ -11,7 +11,7 @@ from notice_cycle.register.changing import (
     blanks,
 )
 from notice_cycle.register.kinds import KINDS, Content
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import SECTION, form_dag
 
 DOC = """
 ### 登録簿: {label}
@@ -60,18 +60,14 @@ def param(blank: Blank) -> Param:
 
 def register_form(kind: type[Content]) -> DAG:
     """The form of one kind of entry."""
-    with DAG(
+    with form_dag(
         dag_id=f"register_{kind.kind}",
         dag_display_name=f"登録簿: {kind.label_ja}",
         description=f"登録簿の「{kind.label_ja}」の追加・変更・終了",
         doc_md=DOC.format(label=kind.label_ja),
-        schedule=None,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,  # a paused one would accept the request and never run it
-        tags=["登録簿"],
+        tag="登録簿",
+        owner=SECTION,
         params={**FIRST, **{blank.key: param(blank) for blank in blanks(kind)}, **LAST},
-        default_args={"owner": "介護保険課", "on_failure_callback": WardMail("task_failed")},
     ) as dag:
 
         @task(task_display_name="登録簿への記録")

@@ -1,13 +1,12 @@
 """届出についての書式: which of two different messages holds, what came on paper, how an enclosure's passphrase came."""
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import Param, task
 
 from notice_cycle.decisions import REASONS_JA
 from notice_cycle.exchange.messages import MESSAGES
 from notice_cycle.register.changing import FILED_PATTERN
 from notice_cycle.register.kinds import PARTY_PATTERN
-from notice_cycle.values import CYCLE_ID_PATTERN
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import CYCLE, form_dag
 
 CONFLICT = """
 ### 異なる届出の判断
@@ -35,7 +34,6 @@ OTHER_OCCASION = """
 個人情報を含む添付ファイルのパスワードを、**ファイルとは別の機会に**受け取ったことを記録します。パスワードそのものは、どこにも入力しないでください。
 """
 
-CYCLE = Param(None, type="string", pattern=CYCLE_ID_PATTERN, title="発送回の番号")
 KIND = Param(
     None,
     type="string",
@@ -44,16 +42,8 @@ KIND = Param(
     title="届出の種類",
 )
 PARTY = Param(None, type="string", pattern=PARTY_PATTERN, title="事業者の登録番号")
-ALIKE = {
-    "schedule": None,
-    "catchup": False,
-    "max_active_runs": 1,
-    "is_paused_upon_creation": False,  # a paused one would accept the request and never run it
-    "tags": ["運用"],
-    "default_args": {"owner": "情報システム課", "on_failure_callback": WardMail("task_failed")},
-}
 
-with DAG(
+with form_dag(
     dag_id="reply_conflict",
     dag_display_name="異なる届出の判断",
     description="内容の異なる二通の届出の、どちらを採るか",
@@ -77,7 +67,6 @@ with DAG(
             title="理由",
         ),
     },
-    **ALIKE,
 ):
 
     @task(task_display_name="どちらを採るかの記録")
@@ -104,7 +93,7 @@ with DAG(
 
     decide_conflict()
 
-with DAG(
+with form_dag(
     dag_id="reply_on_paper",
     dag_display_name="書面の届出",
     description="書面の届出を転記したファイルの登録",
@@ -115,7 +104,6 @@ with DAG(
         "party": PARTY,
         "document_number": Param(None, type="string", pattern=FILED_PATTERN, title="書面の文書番号"),
     },
-    **ALIKE,
 ):
 
     @task(task_display_name="転記の登録", queue="lgwan")
@@ -130,7 +118,7 @@ with DAG(
 
     enter_paper()
 
-with DAG(
+with form_dag(
     dag_id="enclosure_passphrase",
     dag_display_name="添付ファイルのパスワードの受領",
     description="添付ファイルのパスワードを、別の機会に受け取ったことの記録",
@@ -151,7 +139,6 @@ with DAG(
         ),
         "received_on": Param(None, type="string", format="date", title="受け取った日"),
     },
-    **ALIKE,
 ):
 
     @task(task_display_name="パスワードの受領の記録")

@@ -1,18 +1,24 @@
-"""Accounts of the web UI as the ledger sees them: who is named how, and which were closed after failed logins.
+"""Accounts of the web UI as the ledger sees them: who is named how, who may act on which section's dispatches.
 
 An account is a login; the name beside it is the officer's, as the administrator entered it. No password, and
-nothing that was typed at the login, enters here.
+nothing that was typed at the login, enters here. What the api-server notes of a person is all that a task knows: the
+sections stand in it, as they were when the person started the run or answered the form.
 """
 
 import re
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from notice_cycle.errors import Refused
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.records import Fact
 from notice_cycle.values import Person
 
-_SHOWN = re.compile(r"(?P<name>.+)（(?P<login>[^（）]+)）")
+NO_SECTION = "所属なし"
+"""Shown for who may act on the dispatches of the own sections only, and has none."""
+
+_SHOWN = re.compile(r"(?P<name>.+)（(?P<login>[^（）、]+)(?P<sections>(、[^（）、]+)*)）")
 
 
 class AccountClosed(Fact):
@@ -24,9 +30,9 @@ class AccountClosed(Fact):
     closed_at: datetime
 
 
-def shown_as(login: str, family_name: str, given_name: str) -> str:
-    """How Airflow notes a person: 青木 一郎（tanto1）."""
-    return f"{family_name} {given_name}（{login}）"
+def shown_as(login: str, family_name: str, given_name: str, sections: Iterable[str] = ()) -> str:
+    """How Airflow notes a person: 青木 一郎（tanto1、介護保険課）; without sections who acts for all of them."""
+    return f"{family_name} {given_name}（{'、'.join([login, *sections])}）"
 
 
 def person_of(shown: str, user_id: str = "") -> Person:
@@ -34,6 +40,21 @@ def person_of(shown: str, user_id: str = "") -> Person:
     if told := _SHOWN.fullmatch(shown):
         return Person(user_id=told["login"], name=told["name"])
     return Person(user_id=user_id or shown, name=shown)
+
+
+def sections_of(shown: str) -> tuple[str, ...]:
+    """On whose dispatches the person may act; empty: everybody's."""
+    told = _SHOWN.fullmatch(shown)
+    return tuple(told["sections"].split("、")[1:]) if told else ()
+
+
+def require_section(own: Collection[str], of: Collection[str], what_ja: str) -> None:
+    """Raises Refused for who has sections (`own`), and none of those that something is of."""
+    if own and of and not set(own) & set(of):
+        raise Refused(
+            f"{what_ja}は{'・'.join(of)}のものです（あなたの所属: {'・'.join(own)}）。",
+            advice=f"{'・'.join(of)}の職員に依頼してください。所属が違うときは、管理者に利用者の所属の変更を依頼してください。",
+        )
 
 
 def enter_closing(ledger: Ledger, closed: AccountClosed, by: System) -> bool:

@@ -167,11 +167,14 @@ class Staff:
     register: Register
     exceptions: Sequence[GateExcepted] = ()
 
-    def excepts(self, gate: str, *, cycle: str, party: str, on: date) -> bool:
-        """Whether a gate was excepted for the cycle or the party up to a day."""
-        return any(
-            one.gate == gate and one.of in {cycle, party} and one.until >= on for one in self.exceptions
-        )
+    def excepts(self, gate: str, *, cycle: str, configuration: Configuration, on: date) -> bool:
+        """Whether a gate was excepted for the cycle or its contractor up to a day."""
+        of = {
+            "cycle": cycle,
+            "party": configuration.party.id,
+            "section": configuration.notice.section,
+        }
+        return any(one.gate == gate and one.until >= on and one.covers(**of) for one in self.exceptions)
 
 
 def require_on_roster(

@@ -3,7 +3,7 @@
 Airflow assigns a form to numeric user ids; a ward thinks in roles. `role:担当` in a form's assignees means
 everybody who holds that role now, `user:aoki` means that login; who is registered as deputy for an office may answer
 for it. Answering a form and starting a DAG need their own permission and a look at the DAG, not the permission to
-edit (and so to pause) it. What Airflow notes about a person (who answered, who started) is name and login.
+edit (and so to pause) it. What Airflow notes about a person (who answered, who started) is name, login and sections.
 """
 
 import logging
@@ -21,6 +21,7 @@ from airflow.providers.fab.www.security.permissions import (
 
 from notice_cycle.accounts import shown_as
 from notice_cycle_airflow.lock_out import WardSecurityManager
+from notice_cycle_airflow.roles import limited_to
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +35,10 @@ class WardAuthManager(FabAuthManager):
         return WardSecurityManager(self.appbuilder)
 
     def deserialize_user(self, token: dict[str, Any]) -> User:
-        """The user behind a token, who is noted by name and login."""
+        """The user behind a token, who is noted by name, login and sections."""
         user = super().deserialize_user(token)
-        user.get_name = partial(shown_as, user.username, user.last_name, user.first_name)
+        sections = limited_to({role.name for role in user.roles})
+        user.get_name = partial(shown_as, user.username, user.last_name, user.first_name, sections)
         return user
 
     def is_authorized_hitl_task(self, *, assigned_users: set[str], user: User) -> bool:

@@ -2,7 +2,7 @@
 
 from notice_cycle import clock
 from notice_cycle.dispatch_plan import said
-from notice_cycle.incidents.entering import find_incident, section_of
+from notice_cycle.incidents.entering import find_incident, sections_concerned
 from notice_cycle.incidents.folded import Incident
 from notice_cycle.incidents.preliminary_report import draft_once
 from notice_cycle.ledger.store import Ledger
@@ -12,7 +12,7 @@ from notice_cycle_airflow.notifiers.ward_mail import tell
 
 
 def tell_incident(ledger: Ledger, number: str) -> None:
-    """The mail 【事故】, at once, to the section, 課長 and the operator."""
+    """The mail 【事故】, at once, to each section concerned, its 課長 and the operator."""
     incident = find_incident(ledger, number)
     cycles = incident.reported.cycles
     facts = {
@@ -23,7 +23,8 @@ def tell_incident(ledger: Ledger, number: str) -> None:
         "internal": said(incident.internal_due()),
         "hard": said(incident.hard_due()),
     }
-    tell("incident", facts, section=section_of(ledger, cycles))
+    for section in sections_concerned(ledger, cycles) or ("",):
+        tell("incident", facts, section=section)
 
 
 def print_draft(ledger: Ledger, number: str) -> str:

@@ -8,7 +8,7 @@ installing, not for daily work. The names are Flask-AppBuilder's, which invents 
 test compares them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from notice_cycle.accounts import NO_SECTION
 from notice_cycle.catalogue import load_notice, notice_ids
 from notice_cycle.errors import NoticeCycleError
 from notice_cycle.people import People
@@ -174,6 +175,14 @@ def sections(config: Path) -> set[str]:
         return found | set(People.load(config).sections)
     except NoticeCycleError:
         return found
+
+
+def limited_to(names: Collection[str]) -> tuple[str, ...]:
+    """On which sections' dispatches the holder of these roles may act; empty: on all, as who sees every DAG."""
+    if any(name == ADMINISTRATOR or set(_SEE_EVERY_DAG) <= set(ROLES.get(name, ())) for name in names):
+        return ()
+    own = sorted(name.removeprefix(_OF_SECTION) for name in names if name.startswith(_OF_SECTION))
+    return tuple(own) or (NO_SECTION,)
 
 
 def reaches(config: Path) -> dict[str, Reach]:

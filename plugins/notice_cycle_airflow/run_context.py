@@ -6,6 +6,7 @@ anything unforeseen is told by its place only, because its text might hold perso
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +25,7 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
-from notice_cycle.accounts import AccountClosed, person_of
+from notice_cycle.accounts import AccountClosed, person_of, require_section, sections_of
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
@@ -37,6 +38,7 @@ from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told, warning
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
+from notice_cycle.incidents.entering import sections_concerned
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
@@ -64,7 +66,7 @@ from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
 from notice_cycle.stage import followed_by, is_passed_over, stage_of
-from notice_cycle.values import Occasion, Person
+from notice_cycle.values import CYCLE_ID_PATTERN, Occasion, Person
 from notice_cycle.vault import CycleVault
 from notice_cycle_airflow.notifiers.ward_mail import tell
 
@@ -345,14 +347,11 @@ def only_by(cycle: RunningCycle, route: Route) -> None:
 
 def decision_request() -> tuple[RunningCycle, dict[str, str], Person]:
     """What the form やり直し・取下げ asks for: the cycle it names, its other params, and who asks."""
-    context = get_current_context()
-    params = _asked(context)
-    ledger = open_ledger()
-    if not ledger.history(params["cycle"]).records:
+    ledger, asked, person = form_request()
+    if not ledger.history(asked["cycle"]).records:
         raise Refused("その番号の発送回はありません。", advice="発送回の番号を画面から写し直してください。")
-    person = _person(context)
-    running = RunningCycle(id=params["cycle"], actor=this_task(), settings=Settings(), ledger=ledger)
-    return running, params, person
+    running = RunningCycle(id=asked["cycle"], actor=this_task(), settings=Settings(), ledger=ledger)
+    return running, asked, person
 
 
 def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
@@ -362,10 +361,26 @@ def restoration_request() -> tuple[Ledger, dict[str, str], Person]:
 
 
 def form_request() -> tuple[Ledger, dict[str, str], Person]:
-    """What a form of the register asks for: the ledger, the answers as text (empty where nothing was said), and who asks."""
+    """What a person started this run for: the ledger, the answers as text (empty where nothing was said), and who asks.
+
+    Raises Refused when an answer, in whichever field, names a dispatch of a section that is not the person's.
+    """
     context = get_current_context()
-    asked = {key: _as_text(value) for key, value in context["params"].items()}
-    return open_ledger(), asked, _person(context)
+    ledger, asked, person = open_ledger(), _asked(context), _person(context)
+    named = (line for answer in asked.values() for line in answer.splitlines())
+    for cycle in filter(re.compile(CYCLE_ID_PATTERN).fullmatch, map(str.strip, named)):
+        if ledger.history(cycle).records:
+            require_section(own_sections(), sections_concerned(ledger, [cycle]), f"発送回 {cycle} ")
+    return ledger, asked, person
+
+
+def own_sections() -> tuple[str, ...]:
+    """On whose dispatches the person who started this run may act; empty: everybody's."""
+    return sections_of(_who(get_current_context()))
+
+
+def _asked(context: Any) -> dict[str, str]:
+    return {key: _as_text(value) for key, value in context["params"].items()}
 
 
 def _as_text(value: Any) -> str:
@@ -448,17 +463,17 @@ def database(connection_id: str) -> str:
     )
 
 
-def _asked(context: Any) -> dict[str, str]:
-    return {key: str(value) for key, value in context["params"].items()}
-
-
 def _person(context: Any) -> Person:
-    who = str(context["dag_run"].triggering_user_name or "")
+    who = _who(context)
     if not who:
         raise Refused(
             "だれの判断か分かりません。", advice="画面にログインして「トリガー」から開始してください。"
         )
     return person_of(who)
+
+
+def _who(context: Any) -> str:
+    return str(context["dag_run"].triggering_user_name or "")
 
 
 @contextmanager

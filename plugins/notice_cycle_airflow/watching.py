@@ -29,7 +29,7 @@ from notice_cycle.deadlines import (
 from notice_cycle.errors import CannotLook, NoticeCycleError
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.heartbeat import Heartbeat
-from notice_cycle.incidents.entering import read_incidents, section_of
+from notice_cycle.incidents.entering import read_incidents, sections_concerned
 from notice_cycle.incidents.folded import IncidentReminder, incident_reminders
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
@@ -161,7 +161,7 @@ def _incidents(ledger: Ledger, config: Path, now: datetime) -> list[IncidentRemi
             one,
             now,
             party_ja=register.name_of(one.reported.party),
-            section=section_of(ledger, one.reported.cycles),
+            section=next(iter(sections_concerned(ledger, one.reported.cycles)), ""),
         )
     ]
 

@@ -187,6 +187,18 @@ def test_a_deputy_answers_while_the_register_says_so(ward: EmbeddedWard) -> None
     assert answer.status_code == httpx.codes.BAD_REQUEST  # of the choice, not of the person
 
 
+def test_a_form_about_another_sections_dispatch_is_refused_in_its_run(ward: EmbeddedWard) -> None:
+    cycle = str(ward.ledger.cycle_of_run(NOTICE, RUN))
+    answers = {"cycle": cycle, "returned_on": "2026-07-01", "unknown_address": 1}
+    body = {"dag_run_id": "other-section", "logical_date": None, "conf": answers}
+    form = "/api/v2/dags/returned_mail/dagRuns"
+    ward.person("houkatsu").request("POST", form, body).raise_for_status()
+    run = f"{form}/other-section"
+    wait_for(lambda: ward.person("unyo").request("GET", run).json()["state"] == "failed", "the refusal")
+    log = ward.person("houkatsu").request("GET", f"{run}/taskInstances/enter_returned/logs/1").text
+    assert f"発送回 {cycle} は介護保険課のものです" in log
+
+
 def test_marking_a_form_as_done_forges_nothing(ward: EmbeddedWard) -> None:
     entries = ward.ledger.verify().entries
     marked = ward.person("unyo").request("PATCH", f"{TASKS}/{VALIDATION}", {"new_state": "success"})

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from notice_cycle.accounts import person_of, shown_as
+from notice_cycle.accounts import person_of, require_section, sections_of, shown_as
+from notice_cycle.errors import Refused
 from notice_cycle.values import Person
 from notice_cycle_airflow.accounts import Account, table
+from notice_cycle_airflow.roles import limited_to
 
 NOW = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)
 
@@ -19,7 +21,40 @@ def test_name_and_login_come_back_as_they_were_shown(login: str, family: str, gi
     assert person_of(shown_as(login, family, given), "3") == Person(user_id=login, name=f"{family} {given}")
 
 
+@pytest.mark.parametrize(
+    ("names", "own"),
+    [
+        ({"担当", "所属:介護保険課"}, ("介護保険課",)),
+        ({"承認者", "所属:介護保険課", "所属:地域包括ケア推進課"}, ("介護保険課", "地域包括ケア推進課")),
+        ({"担当"}, ("所属なし",)),
+        ({"Op"}, ("所属なし",)),
+        ({"情報システム運用"}, ()),
+        ({"Admin"}, ()),
+    ],
+)
+def test_on_whose_dispatches_an_account_may_act(names: set[str], own: tuple[str, ...]) -> None:
+    assert limited_to(names) == own
+    shown = shown_as("tanto1", "青木", "一郎", own)
+    assert sections_of(shown) == own
+    assert person_of(shown) == Person(user_id="tanto1", name="青木 一郎")
+
+
+def test_another_sections_dispatch_is_refused_by_name() -> None:
+    with pytest.raises(Refused, match="発送回 X は介護保険課のものです（あなたの所属: 地域包括ケア推進課）"):
+        require_section(["地域包括ケア推進課"], ["介護保険課"], "発送回 X ")
+    with pytest.raises(Refused, match="あなたの所属: 所属なし"):
+        require_section(limited_to({"担当"}), ["介護保険課"], "発送回 X ")
+
+
+@pytest.mark.parametrize(
+    ("own", "of"), [([], ["介護保険課"]), (["介護保険課"], []), (["介護保険課"], ["税務課", "介護保険課"])]
+)
+def test_who_acts_for_all_or_is_concerned_is_not_refused(own: list[str], of: list[str]) -> None:
+    require_section(own, of, "事故 2026-001 ")
+
+
 def test_a_bare_login_is_all_there_is() -> None:
+    assert sections_of("admin") == ()
     assert person_of("admin") == Person(user_id="admin", name="admin")
     assert person_of("tanto1", "3") == Person(user_id="3", name="tanto1")
 

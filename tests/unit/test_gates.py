@@ -468,6 +468,26 @@ def test_an_exception_opens_what_may_be_excepted_and_nothing_else(case: Closing)
         assert gate.reason_ja
 
 
+def test_a_partys_exception_opens_nothing_for_another_section() -> None:
+    register = a_register(without=["emergency_contact/example-print-2026"])
+    held_by = {
+        section: the_gate(
+            "emergency_contacts",
+            PRINT,
+            facts(section="介護保険課"),
+            register,
+            DAY,
+            exceptions=[an_exception("emergency_contacts", PRINT).model_copy(update={"sections": sections})],
+        ).passed
+        for section, sections in {
+            "own": ("介護保険課",),
+            "another": ("地域包括ケア推進課",),
+            "all": (),
+        }.items()
+    }
+    assert held_by == {"own": True, "another": False, "all": True}
+
+
 def test_what_can_never_be_excepted() -> None:
     assert [gate for gate in sorted(NEVER) if RULES[gate].may_be_excepted] == []
 

@@ -163,8 +163,9 @@ class PassphraseHandover(Form):
         disc, day = history.latest(HandoverRecord).dvd, tokyo_date(given.handed_at)
         if disc is None or "".join(disc.giver.split()) != "".join(given.giver.split()):
             return
-        of = {"cycle": str(history.entries[0].cycle), "party": configuration.party.id}
-        if can_be_two_people(staff.register, day) and not staff.excepts(ONE_PERSON, on=day, **of):
+        cycle = str(history.entries[0].cycle)
+        excepted = staff.excepts(ONE_PERSON, cycle=cycle, configuration=configuration, on=day)
+        if can_be_two_people(staff.register, day) and not excepted:
             raise Refused(
                 f"パスワード通知書を渡した者（{given.giver}）は、媒体を渡した者と同じです。",
                 advice="別の職員が渡してください。体制上できないときは、課長が関門「媒体と通知書の別の取扱者」の例外を記録してから答え直します。",

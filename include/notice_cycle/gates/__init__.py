@@ -140,8 +140,12 @@ def except_gate(
     by: Person,
     at: datetime,
     today: date,
+    sections: tuple[str, ...] = (),
 ) -> GateExcepted:
-    """関門の例外, for a cycle (`of` a cycle id) or a party, up to and with `until`. Raises Refused."""
+    """関門の例外, for a cycle (`of` a cycle id) or a party, up to and with `until`. Raises Refused.
+
+    `sections`: those of who decides; for a party it has an effect on their dispatches only.
+    """
     rule = RULES.get(gate)
     if rule is None or reason_code not in EXCEPTION_REASONS_JA:
         raise Refused("関門または理由が、登録されたものではありません。", advice="一覧から選んでください。")
@@ -172,6 +176,7 @@ def except_gate(
         until=until,
         decided_by=by,
         decided_at=at,
+        sections=sections,
     )
 
 
@@ -218,7 +223,11 @@ def _excepted_until(
             for one in exceptions
             if one.gate == rule.id
             and one.until >= situation.today
-            and one.of in {situation.facts.cycle, party or situation.facts.party}
+            and one.covers(
+                cycle=situation.facts.cycle,
+                party=party or situation.facts.party,
+                section=situation.facts.section,
+            )
         ),
         default=None,
     )

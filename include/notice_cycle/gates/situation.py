@@ -86,6 +86,7 @@ class CycleFacts(Frozen):
     fiscal_year: int
     notice: NoticeId
     notice_ja: str = ""
+    section: str = ""
     party: str
     route: Route
     planned_route: Route = "lgwan"
@@ -162,6 +163,7 @@ def facts_of(
         "fiscal_year": opening.fiscal_year,
         "notice": opening.notice,
         "notice_ja": configuration.notice.name_ja,
+        "section": configuration.notice.section,
         "party": configuration.party.id,
         "route": route,
         "planned_route": configuration.notice.route,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from notice_cycle import clock
+from notice_cycle.accounts import require_section
 from notice_cycle.errors import Refused
 from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.incidents.facts import IncidentReported, IncidentStepped
@@ -39,11 +40,10 @@ def read_incidents(ledger: "Ledger") -> list[Incident]:
     )
 
 
-def section_of(ledger: "Ledger", cycles: Sequence[str]) -> str:
-    """The section whose cycles are concerned; empty when none is named."""
-    for cycle in cycles:
-        return str(ledger.history(cycle).opening.configuration["notice"]["section"])
-    return ""
+def sections_concerned(ledger: "Ledger", cycles: Sequence[str]) -> tuple[str, ...]:
+    """The sections whose cycles are concerned, each once; none when no cycle is named."""
+    found = (str(ledger.history(cycle).opening.configuration["notice"]["section"]) for cycle in cycles)
+    return tuple(dict.fromkeys(found))
 
 
 def find_incident(ledger: "Ledger", number: str) -> Incident:
@@ -154,10 +154,23 @@ def choices(field: str) -> list[str]:
     return [str(choice) for choice in get_args(inner)]
 
 
-def take_step(ledger: "Ledger", config: Path, asked: Mapping[str, str], *, by: Person, at: datetime) -> Entry:
-    """Stamps a step, or finds the stamp when the same task already did. Raises Refused."""
+def take_step(
+    ledger: "Ledger",
+    config: Path,
+    asked: Mapping[str, str],
+    *,
+    by: Person,
+    at: datetime,
+    own: Sequence[str] = (),
+) -> Entry:
+    """Stamps a step, or finds the stamp when the same task already did. Raises Refused.
+
+    `own`: the sections of who stamps, empty for who acts for all; one of them must be concerned.
+    """
     with ledger.locked(_LOCK, IncidentStepped.kind()):
         incident = find_incident(ledger, asked["number"])
+        concerned = sections_concerned(ledger, incident.reported.cycles)
+        require_section(own, concerned, f"事故 {incident.number} ")
         fact = step_of(incident, asked, read_register(ledger, config, tokyo_date(at)), by=by, at=at)
         for entry in reversed(ledger.entries(kind=IncidentStepped.kind())):
             known = _stepped(entry)

@@ -100,9 +100,15 @@ def enter(ledger: "Ledger", config: Path, asked: Asked, *, by: Person, at: datet
 
 
 def enter_exception(
-    ledger: "Ledger", config: Path, asked: Mapping[str, str], *, by: Person, at: datetime
+    ledger: "Ledger",
+    config: Path,
+    asked: Mapping[str, str],
+    *,
+    by: Person,
+    at: datetime,
+    sections: tuple[str, ...] = (),
 ) -> Entry:
-    """Enters an exception to a gate, or finds it when the same task already did. Raises Refused."""
+    """Enters an exception to a gate, or finds it when the same task already did. Raises Refused as `except_gate` does."""
     from notice_cycle.gates import except_gate  # the gates know the register, not the other way round
 
     today = tokyo_date(at)
@@ -117,6 +123,7 @@ def enter_exception(
             by=by,
             at=at,
             today=today,
+            sections=sections,
         )
         for entry in reversed(ledger.entries(kind=GateExcepted.kind())):
             known = GateExcepted.model_validate(entry.data)

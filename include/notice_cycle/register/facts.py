@@ -38,7 +38,10 @@ class RegisterChanged(Fact):
 
 
 class GateExcepted(Fact):
-    """関門の例外: the head of section lets a closed gate pass, for a cycle or a party, until a day."""
+    """関門の例外: the head of section lets a closed gate pass, for a cycle or a party, until a day.
+
+    `sections`: on whose dispatches it has an effect, those of who decided; empty: on all.
+    """
 
     label_ja = "関門の例外"
     gate: str
@@ -49,6 +52,11 @@ class GateExcepted(Fact):
     until: date
     decided_by: Person
     decided_at: datetime
+    sections: tuple[str, ...] = ()
+
+    def covers(self, *, cycle: str, party: str, section: str) -> bool:
+        """Whether it is for a dispatch, or for a party in the dispatches of a section."""
+        return self.of in {cycle, party} and (not self.sections or section in self.sections)
 
 
 class GatesJudged(Fact):

@@ -12,7 +12,13 @@ from tests.unit.register.world import DAY, KACHO, PRINT, TANTO
 
 from notice_cycle import records as r
 from notice_cycle.errors import Refused
-from notice_cycle.incidents.entering import find_incident, read_incidents, report, section_of, take_step
+from notice_cycle.incidents.entering import (
+    find_incident,
+    read_incidents,
+    report,
+    sections_concerned,
+    take_step,
+)
 from notice_cycle.incidents.facts import IncidentReportDrafted, IncidentReported, IncidentStepped
 from notice_cycle.incidents.folded import STEPS
 from notice_cycle.incidents.preliminary_report import draft_once
@@ -41,8 +47,22 @@ def test_an_incident_is_taken_down_once_however_often_its_task_runs(ledger: Ledg
     (entry,) = ledger.entries(kind=IncidentReported.kind())
     assert (entry.cycle, entry.actor, entry.data["persons"]) == (None, TANTO, 250)
     assert report(ledger, CONFIG, asked | {"carrier": "不明"}, by=TANTO, at=AT).data["number"] == "2026-002"
-    assert section_of(ledger, [CYCLE]) == "介護保険課"
+    assert sections_concerned(ledger, [CYCLE, CYCLE]) == ("介護保険課",)
     assert ledger.verify().holds
+
+
+def test_another_sections_incident_is_not_stamped(ledger: Ledger) -> None:
+    a_cycle(persons=250).up_to(r.ReceiptRecord).entered_in(ledger)
+    report(ledger, CONFIG, ANSWERS | {"cycles": CYCLE}, by=TANTO, at=AT)
+    asked = {
+        "number": "2026-001",
+        "step": "notified",
+        "done_at": "2026-07-01T11:00",
+        "filed_as": "26介保第32号",
+    }
+    with pytest.raises(Refused, match="事故 2026-001 は介護保険課のものです"):
+        take_step(ledger, CONFIG, asked, by=KACHO, at=AT, own=("地域包括ケア推進課",))
+    assert take_step(ledger, CONFIG, asked, by=KACHO, at=AT, own=("介護保険課",)).data["step"] == "notified"
 
 
 def test_its_party_is_stopped_until_it_is_lifted(ledger: Ledger) -> None:
