@@ -52,12 +52,14 @@ with form_dag(
         """差出しを証跡台帳に記録します。納品した数を超えるときは、記録せずに止まります。"""
         from notice_cycle import clock
         from notice_cycle.posting import Posted, contractor_posts, enter_posting
+        from notice_cycle.replies import refuse_open_conflicts
         from notice_cycle_airflow.run_context import decision_request, telling
 
         with telling():
             cycle, asked, person = decision_request()
             with cycle.ledger.locked(cycle.id, Posted.kind()):
                 history = cycle.history()
+                refuse_open_conflicts(history)
                 by_contractor = contractor_posts(history, cycle.register())
                 fact = enter_posting(history, asked, by_contractor=by_contractor, by=person, at=clock.now())
                 if fact not in history.facts(Posted):

@@ -3,6 +3,7 @@
 from airflow.sdk import chain, task, task_group
 
 from notice_cycle.erasure.confirmation import ErasureConfirmation
+from notice_cycle.erasure.verify import parties_that_erase
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.handover.returns import Returns
 from notice_cycle.records import ErasureRecord
@@ -46,6 +47,7 @@ def erasure() -> None:
             task_display_name="待機: 消去報告書と消去証明書",
             kinds=[ErasureReport, ErasureCertificate],
             settles=ErasureRecord,
+            of=parties_that_erase,
         ),
         verify_erasure(),
         EvidenceForm(task_id="confirm_erasure", form=ErasureConfirmation),

@@ -56,8 +56,8 @@ class Milestone(Frozen):
     """One due date: who must have done what, counted from where, and which record shows that it is done.
 
     Amber from `amber_before` the due moment on; red once `red_after` it has passed. `after`: a record that must
-    stand before anybody can be late with this. `route`: only where the package went this way. `told` false: shown in
-    the plan, judged by nobody.
+    stand before anybody can be late with this. `route`: only where the package went this way. `subcontractor`: only
+    where one was given a file, and done too once each has reported. `told` false: shown in the plan, judged by nobody.
     """
 
     id: MilestoneId
@@ -67,6 +67,7 @@ class Milestone(Frozen):
     anchor: str = Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")
     after: str | None = None
     route: Route | None = None
+    subcontractor: bool = False
     offset: Offset
     amber_before: Offset = Offset()
     red_after: Offset = Offset()

@@ -15,6 +15,7 @@ from typing import Literal, Self
 from notice_cycle import clock
 from notice_cycle.business_calendar import Calendars
 from notice_cycle.catalogue import Notice
+from notice_cycle.copies.told import erasures_told_at, had_files
 from notice_cycle.deadline_rules import (
     ROLES_JA,
     Deadlines,
@@ -119,6 +120,7 @@ def judge(
         if one.told
         and (history is not None or one.stage == STAGES[0].id)
         and _has_gone(one.route, history)
+        and not (one.subcontractor and not (history and had_files(history)))
         and not (recalled and one.stage not in _AFTER_RECALL)
     ]
     return sorted(dues, key=lambda due: due.due_at)
@@ -354,6 +356,8 @@ def _settled_at(milestone: Milestone, history: CycleHistory | None) -> datetime 
     ]
     if Posted.kind() in milestone.settled_by and (posted := all_posted_at(history)):
         known.append(posted)
+    if milestone.subcontractor and (told := erasures_told_at(history)):
+        known.append(told)
     return min(known) if known else None
 
 

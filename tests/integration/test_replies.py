@@ -20,6 +20,7 @@ from tests.builders import (
     a_contractor,
     a_cycle,
     a_receipt,
+    an_erasure_certificate,
     an_erasure_report,
 )
 from tests.enclosed import encrypted_by_age
@@ -28,12 +29,16 @@ from tests.further_messages import (
     a_declared_copy,
     a_measure_change,
     a_rejection,
+    a_transfer_record,
     an_enclosure,
     an_incident_notice,
 )
 
 from notice_cycle import records as r
 from notice_cycle import replies
+from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
+from notice_cycle.copies.told import erasures_told_at
+from notice_cycle.erasure.verify import parties_that_erase
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange import csv_form
 from notice_cycle.exchange.messages import (
@@ -42,6 +47,7 @@ from notice_cycle.exchange.messages import (
     ContentReceipt,
     CopyDeclaration,
     Enclosure,
+    ErasureCertificate,
     ErasureReport,
     Message,
     Receipt,
@@ -52,6 +58,7 @@ from notice_cycle.register import RegisterChanged
 from notice_cycle.settings import Settings
 from notice_cycle.values import sha256
 from notice_cycle_airflow import replies as taking
+from notice_cycle_airflow.operators import evidence_form
 from notice_cycle_airflow.reply_watching import enter_transcription, look, look_at, open_cycles
 from notice_cycle_airflow.run_context import RunningCycle
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
@@ -348,6 +355,30 @@ class TestTwoAnswers:
         with pytest.raises(Refused, match="判断を待っている二通はありません"):
             self.decided(ward, "first")
 
+    async def test_no_form_is_answered_meanwhile_and_it_asks_again(
+        self, ward: Ward, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.received(ward)
+        ward.lays(a_receipt(HANDED_OVER, received_by="別の者"))
+        await ward.looks()
+        asked: list[str] = []
+        monkeypatch.setattr(evidence_form, "current_cycle", lambda: ward.cycle)
+        monkeypatch.setattr(
+            evidence_form.EvidenceForm, "execute", lambda form, _: asked.append(form._refusal)
+        )
+        form = evidence_form.EvidenceForm(task_id="form", form=PassphraseHandover)
+        answer = {
+            "responded_by_user": {"id": "tanto", "name": "担当 花子"},
+            "chosen_options": [form.form.options[0]],
+            "params_input": {},
+        }
+        form.execute_complete({}, answer)
+        assert "内容の異なる二通の受領通知" in asked[0]
+        assert "二通" in ward.facts(r.AnswerRefused)[0].reason_ja
+        self.decided(ward, "first")
+        form.execute_complete({}, answer)
+        assert "二通" not in asked[1]  # what is wrong with the answer itself counts again
+
     async def test_a_correction_that_was_asked_for_is_no_conflict(self, ward: Ward) -> None:
         await self.received(ward)
         with pytest.raises(Refused), ward.cycle.judging((Receipt, sha256(RECEIPT.content()))):
@@ -356,6 +387,72 @@ class TestTwoAnswers:
         ward.lays(a_receipt(HANDED_OVER, received_by="別の者"))
         assert await ward.waits()
         assert ward.facts(r.ReplyConflict) == []
+
+
+class TestErasureOfSubcontractors:
+    """The ward waits for every party that was given a file; a transfer told at the last moment makes one more."""
+
+    def given(self, ward: Ward) -> None:
+        digest = HANDED_OVER[r.EncryptionRecord].files[0].sha256
+        handed = {"carrier": "パソコン", "file_sha256": digest, "sheets": 0, "encrypted": True}
+        ward.lays(a_transfer_record(HANDED_OVER, handed_at=HANDED_OVER[r.HandoverRecord].sent_at, **handed))
+
+    def reports(self, ward: Ward, firm: AContractor = FIRM, signer: str = "") -> None:
+        report = an_erasure_report(HANDED_OVER, backups=f"{firm.name} に控えなし")
+        for told in (report, an_erasure_certificate(HANDED_OVER, report, addressed_to=("甲", "乙"))):
+            ward.lays(told, firm, name=told.file_name(signer=signer))
+
+    async def waits(self, ward: Ward) -> bool:
+        sensor = ContractorReplySensor(
+            task_id="wait",
+            kinds=[ErasureReport, ErasureCertificate],
+            settles=r.ErasureRecord,
+            of=parties_that_erase,
+        )
+        return await sensor._look(ward.cycle, {})
+
+    async def test_the_contractors_report_alone_is_enough_where_nobody_else_had_a_file(
+        self, consented: Ward
+    ) -> None:
+        self.reports(consented)
+        assert await self.waits(consented)
+
+    async def test_whoever_was_given_a_file_is_waited_for_by_name(
+        self, consented: Ward, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.reports(consented)
+        self.given(consented)
+        assert not await self.waits(consented)
+        log = capsys.readouterr().out
+        assert (
+            "まだ届いていません: データ消去報告書（架空封入株式会社）、消去証明書（架空封入株式会社）" in log
+        )
+        assert erasures_told_at(consented.cycle.history()) is None
+        self.reports(consented, INSERT, "example_insert")
+        assert await self.waits(consented)
+        assert erasures_told_at(consented.cycle.history()) is not None
+
+    async def test_what_was_refused_together_comes_back_together(self, consented: Ward) -> None:
+        self.given(consented)
+        self.reports(consented)
+        self.reports(consented, INSERT, "example_insert")
+        assert await self.waits(consented)
+        told = [
+            (kind, one.sha256)
+            for kind in (ErasureReport, ErasureCertificate)
+            for one in consented.cycle.all_received(kind)
+        ]
+        with pytest.raises(Refused), consented.cycle.judging(*told):
+            raise Refused("件数が違います。")
+        assert not await self.waits(consented)
+        report = an_erasure_report(HANDED_OVER, backups="書き直しました")
+        consented.lays(report)
+        consented.lays(an_erasure_certificate(HANDED_OVER, report))
+        assert await self.waits(consented)
+        assert {one.party for one in consented.cycle.all_received(ErasureReport)} == {
+            CONTRACTOR,
+            "example_insert",
+        }
 
 
 class TestHostileFiles:

@@ -1,6 +1,6 @@
 """When a due date turns amber and red, when it is nobody's fault yet, and whom it is told to: to the minute."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,9 @@ from tests.builders import (
     ACycle,
     a_cycle,
     a_decision,
+    a_digest,
 )
+from tests.unit.copies.told import SUBCONTRACTOR, a_transfer
 from tests.unit.test_named_calendars import at
 
 from notice_cycle import records as r
@@ -193,6 +195,35 @@ def test_the_choice_of_another_route_settles_the_decision_about_the_disc() -> No
     )
     history = a_cycle().up_to(r.EncryptionRecord).noting(switched).history()
     assert the("fallback", history, at("Tue 2026-07-07 12:01")).state == "done"
+
+
+def test_a_subcontractors_erasure_is_due_only_where_one_was_given_a_file() -> None:
+    cycle = a_cycle().up_to(r.DeliveryConfirmationRecord)
+    late = cycle[r.DeliveryConfirmationRecord].delivered_at + timedelta(days=60)
+
+    def ids(history: CycleHistory) -> list[str]:
+        return [due.milestone for due in judge(PLAN, history, late, CALENDARS, subject=CYCLE)]
+
+    assert "subcontractor_erasure" not in ids(cycle.history())
+    encrypted = cycle[r.EncryptionRecord].files[0].sha256
+    assert "subcontractor_erasure" not in ids(cycle.noting(a_transfer(encrypted, carrier="紙")).history())
+    given = cycle.noting(a_transfer(encrypted))
+    assert the("subcontractor_erasure", given.history(), late).state == "red"
+    told = [
+        r.ReplyReceived(
+            message=kind, message_sha256=a_digest(kind), signed_by=SUBCONTRACTOR, party=SUBCONTRACTOR
+        )
+        for kind in ("erasure-report", "erasure-certificate")
+    ]
+    assert the("subcontractor_erasure", given.noting(told[0]).history(), late).state == "red"
+    assert the("subcontractor_erasure", given.noting(*told).history(), late).state == "done"
+    refused = r.ReplyRefused(
+        message="erasure-report",
+        message_sha256=told[0].message_sha256,
+        reason_ja="違います。",
+        quarantined_as="x",
+    )
+    assert the("subcontractor_erasure", given.noting(*told, refused).history(), late).state == "red"
 
 
 def test_a_withdrawn_cycle_is_late_with_nothing() -> None:

@@ -8,6 +8,7 @@ from notice_cycle.catalogue import Configuration
 from notice_cycle.clock import TOKYO
 from notice_cycle.copies.facts import CopyTransferred, PapersDestroyed
 from notice_cycle.copies.folded import PRINTED, WARD, Copy, copies_of
+from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.gates.situation import Confirmed, CopyHeld, ErasureProof, NamedPerson
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -21,6 +22,8 @@ from notice_cycle.records import (
     PassphraseHandoverRecord,
     PassphraseReturn,
     ReceiptRecord,
+    ReplyReceived,
+    ReplyRefused,
 )
 
 
@@ -52,13 +55,6 @@ def delivering_party(history: CycleHistory, contractor: str) -> str | None:
         fact.to for fact in history.facts(CopyTransferred) if fact.carrier == "紙" and fact.to != contractor
     ]
     return took[-1] if took else None
-
-
-def took_data(history: CycleHistory) -> list[str]:
-    """The subcontractors that were given data or printed matter."""
-    contractor = Configuration.model_validate(history.opening.configuration).party.id
-    given = [fact.to for fact in history.facts(CopyTransferred) if fact.to != contractor]
-    return list(dict.fromkeys(given))
 
 
 def _concerns_gates(copy: Copy) -> bool:
@@ -96,12 +92,29 @@ def _proofs(history: CycleHistory, contractor: str) -> Iterator[ErasureProof]:
 
 
 def had_files(history: CycleHistory) -> list[str]:
-    """The subcontractors that were given a file; who had paper only gives it on or back."""
-    return [
-        party
-        for party in took_data(history)
-        if any(fact.to == party and fact.carrier != "紙" for fact in history.facts(CopyTransferred))
-    ]
+    """The subcontractors that were given a file or told of one; who had paper only gives it on or back."""
+    contractor = Configuration.model_validate(history.opening.configuration).party.id
+    holders = [copy.party for copy in copies_of(history) if copy.carrier != "紙"]
+    return [party for party in dict.fromkeys(holders) if party not in (WARD, contractor)]
+
+
+def erasures_told_at(history: CycleHistory) -> datetime | None:
+    """When the last of them had handed in report and certificate; None while one has not, or there is none."""
+    told: list[datetime] = []
+    refused = {fact.message_sha256 for fact in history.facts(ReplyRefused)}
+    for party in had_files(history):
+        for kind in (ErasureReport.kind, ErasureCertificate.kind):
+            came = [
+                entry.recorded_at
+                for entry in history.entries
+                if entry.kind == ReplyReceived.kind()
+                and (entry.data["message"], entry.data["party"]) == (kind, party)
+                and entry.data["message_sha256"] not in refused
+            ]
+            if not came:
+                return None
+            told.append(came[-1])
+    return max(told, default=None)
 
 
 def _returns(history: CycleHistory) -> list[MediaReturn | PassphraseReturn]:

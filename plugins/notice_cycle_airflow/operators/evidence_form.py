@@ -14,11 +14,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from notice_cycle import clock
 from notice_cycle.accounts import person_of
 from notice_cycle.confirmations import Staff, opened, settled
-from notice_cycle.errors import Differs, Refused
+from notice_cycle.errors import Conflict, Differs, Refused
 from notice_cycle.forms import Answer, Field, Form
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import AnswerRefused, Decision, Fact, Record
 from notice_cycle.register import read_exceptions, read_register
+from notice_cycle.replies import refuse_open_conflicts
 from notice_cycle.stage import is_passed_over
 from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
@@ -64,6 +65,8 @@ class EvidenceForm(HITLOperator):
             notes = [f"**発送回** {cycle.id}　**回答する人** {self.form.role}"]
             if number := lay_out_confirmation(cycle, self.form.id):
                 notes.append(f"**確認書** {number} を印刷しました。双方が署名してから記入してください。")
+            if conflict := _open_conflict(history):
+                notes.append(f"> **いまは回答できません。** {conflict}")
             if cycle.opening.synthetic:
                 notes.append("**架空データ**（実在の人のデータではありません）")
             if self._refusal:
@@ -91,7 +94,7 @@ class EvidenceForm(HITLOperator):
             answer = _answer(event)
             try:
                 outcome = self._judged(answer, cycle)
-            except Refused as wrong:
+            except (Refused, Conflict) as wrong:
                 self._refusal = str(wrong)
                 cycle.note(
                     AnswerRefused(form=self.form.id, answered_by=answer.by, reason_ja=wrong.message),
@@ -130,11 +133,21 @@ class EvidenceForm(HITLOperator):
         if answer.option not in self.form.options:
             raise Refused("選択肢が選ばれていません。", advice="いずれか一つを選んで送信してください。")
         history = cycle.history()
+        refuse_open_conflicts(history)
         outcome = self.form.judge(answer, history)
         if isinstance(outcome, Record):
             register = read_register(cycle.ledger, cycle.settings.config_folder, clock.today())
             self.form.compare(outcome, history, Staff(register, read_exceptions(cycle.ledger)))
         return outcome
+
+
+def _open_conflict(history: CycleHistory) -> str:
+    """Why nobody may answer now, empty when everybody may: which of two answers holds is decided first."""
+    try:
+        refuse_open_conflicts(history)
+    except Conflict as undecided:
+        return str(undecided)
+    return ""
 
 
 def _answer(event: dict[str, Any]) -> Answer:
