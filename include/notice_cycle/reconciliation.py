@@ -63,7 +63,7 @@ def _printed(composition: CompositionRecord, delivery: DeliveryRecord) -> Iterat
         planned + spoiled + test + spoiled,
         f"計画 {planned:,}枚、損紙 {spoiled:,}枚、試し刷り {test:,}枚、刷り直し {spoiled:,}枚（損紙と同数）",
     )
-    yield ("印刷の理由", MODES_JA[delivery.reasons], delivery.reasons, "")
+    yield ("印刷の理由", "", MODES_JA[delivery.reasons], "")
 
 
 def _delivered(composition: CompositionRecord, delivery: DeliveryRecord) -> Iterator[Row]:

@@ -26,7 +26,7 @@ VIEW = {
     "category": "",
 }
 _PAGE = Template((Path(__file__).with_name("report.html")).read_text(encoding="utf-8"))
-_LABELLING = ("意味", "内容", "区分", "対応する義務")
+_LABELLING = ("意味", "内容", "比べるもの", "区分", "対応する義務")
 
 app = FastAPI(title="notice cycle", docs_url=None, redoc_url=None, openapi_url=None)
 may_read_dag = [Depends(requires_access_dag(method="GET"))]
