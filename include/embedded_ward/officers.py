@@ -176,6 +176,7 @@ class Script:
                 "uploader": "青木 一郎",
                 "remote_folder": package,
                 "digest_compared": "送信前に照合した",
+                "listing": "4つのファイルが正しい名前で並んだ",
                 "deleted_at": tokyo(clock.now()),
             },
         )

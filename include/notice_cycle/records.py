@@ -307,11 +307,15 @@ class OverLgwan(Frozen):
 
 
 class ByUpload(Frozen):
-    """An officer's own upload from the intranet PC, and the deletion of the copy on that PC."""
+    """An officer's own upload from the intranet PC, and the deletion of the copy on that PC.
+
+    `listing`: what the contractor's page showed afterwards; empty in records made before it was asked for.
+    """
 
     computer: str
     remote_folder: str
     digest_compared: Literal["送信前に照合した"]
+    listing: Literal["", "4つのファイルが正しい名前で並んだ", "一覧を表示しないページである"] = ""
     uploader: str
     copy_deleted_at: datetime
     entered_by: Person

@@ -49,6 +49,7 @@ LGWAN_COPY = Field(
     choices=("送っていない", "引き上げた", "未開封を書面で確認した"),
 )
 HANDED = "引き渡した"
+_LOCKED = ("キャビネット", "保管庫", "金庫", "ロッカー")
 _TRACKING_NUMBER = re.compile(r"[0-9]{11,12}")
 
 
@@ -135,10 +136,21 @@ class DiscHandover(Form):
                 "媒体とパスワード通知書の保管場所が同じです。",
                 advice="媒体は金庫に、通知書は別の鍵付きキャビネットに保管してもらい、それぞれの場所を入力してください。",
             )
+        burnt_at = answer.text(BURNT_AT)
+        if _same_place(burnt_at, safe) or _same_place(burnt_at, notice_place):
+            raise Refused(
+                "媒体を書き込んだ場所と、媒体またはパスワード通知書の保管場所が同じです。",
+                advice="書き込んだ区の場所と、委託先で保管する金庫・キャビネットを、それぞれ入力してください。",
+            )
         if "金庫" not in safe:
             raise Refused(
                 "媒体の保管場所が金庫ではありません。",
                 advice="施錠できる金庫に保管してもらい、その場所を入力してください。",
+            )
+        if not any(word in notice_place for word in _LOCKED):
+            raise Refused(
+                "パスワード通知書の保管場所が、鍵付きのキャビネットや保管庫ではありません。",
+                advice="媒体とは別の鍵付きキャビネットに保管してもらい、その場所を入力してください。",
             )
         _refuse_double_printing(answer.text(LGWAN_COPY), history, encryption.package)
         return HandoverRecord(
@@ -148,7 +160,7 @@ class DiscHandover(Form):
             dvd=OnDisc(
                 confirmation_number=printed_number(self.id, history),
                 discs=made.discs,
-                burnt_at=answer.text(BURNT_AT),
+                burnt_at=burnt_at,
                 kept_in_safe=safe,
                 notice_kept_in=notice_place,
                 giver=answer.text(GIVER),

@@ -1,10 +1,12 @@
 """アップロードの記録: an officer uploads the package from the intranet PC and records what was done.
 
-The same evidence as an automatic hand-over: which files, from which computer, by whom, when, and when the copy on
-that computer was deleted. Refuses a time before the package existed, and a deletion before the upload.
+The same evidence as an automatic hand-over: which files, from which computer, by whom, when, what the contractor's
+page listed afterwards where it lists anything, and when the copy on that computer was deleted. Refuses a time before
+the package existed, a listing without the files, and a deletion before the upload.
 """
 
 from datetime import datetime
+from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Refused
@@ -26,6 +28,11 @@ FOLDER = Field(
 COMPARED = Field(
     key="digest_compared", title_ja="SHA-256 の照合", choices=("送信前に照合した", "照合していない")
 )
+LISTING = Field(
+    key="listing",
+    title_ja="アップロードの後の、委託先のページの一覧",
+    choices=("4つのファイルが正しい名前で並んだ", "一覧を表示しないページである", "並ばない・足りない"),
+)
 DELETED_AT = Field(
     key="deleted_at", title_ja="パソコンの控えを消去した日時", help_ja="例 2026-07-01 15:10", moment=True
 )
@@ -39,7 +46,7 @@ class Upload(Form):
     title_ja = "アップロードの記録"
     role = "担当"
     options = (UPLOADED,)
-    fields = (UPLOADED_AT, COMPUTER, UPLOADER, FOLDER, COMPARED, DELETED_AT)
+    fields = (UPLOADED_AT, COMPUTER, UPLOADER, FOLDER, COMPARED, LISTING, DELETED_AT)
     record = HandoverRecord
 
     def applies(self, history: CycleHistory) -> bool:
@@ -68,6 +75,11 @@ class Upload(Form):
                 "SHA-256 を照合せずにアップロードしたものは、引渡しとして記録できません。",
                 advice="送信箱のファイルと照合してからアップロードし直し、委託先に前のものの削除を依頼してください。",
             )
+        if (listing := answer.text(LISTING)) == LISTING.choices[-1]:
+            raise Refused(
+                "委託先のページに、送った4つのファイルがそろって並んでいません。",
+                advice="足りないものをアップロードし直し、そろってから答え直してください。直らないときは委託先に電話してください。",
+            )
         if entry is None or uploaded_at < _minute(entry.recorded_at):
             raise Refused(
                 "アップロードした日時が、暗号化より前です。",
@@ -86,6 +98,7 @@ class Upload(Form):
                 computer=answer.text(COMPUTER),
                 remote_folder=answer.text(FOLDER),
                 digest_compared="送信前に照合した",
+                listing=cast(Any, listing),
                 uploader=answer.text(UPLOADER),
                 copy_deleted_at=deleted_at,
                 entered_by=answer.by,

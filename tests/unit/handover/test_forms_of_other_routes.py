@@ -34,6 +34,7 @@ def uploaded(**changes: str) -> r.HandoverRecord:
         "uploader": "職員 一郎",
         "remote_folder": "受付",
         "digest_compared": "送信前に照合した",
+        "listing": "一覧を表示しないページである",
         "deleted_at": "2026-07-01 15:10",
     }
     return Upload().judge(an_answer("アップロードした", **(fields | changes)), history(BY_HAND))
@@ -73,6 +74,7 @@ def test_an_upload_is_a_hand_over() -> None:
     assert record.route == "manual"
     assert record.manual is not None
     assert (record.manual.computer, record.manual.entered_by) == ("INTRA-012", TANTO)
+    assert record.manual.listing == "一覧を表示しないページである"
     assert len(record.files) == 4
 
 
@@ -82,6 +84,7 @@ def test_an_upload_is_a_hand_over() -> None:
         ({"uploaded_at": "2026-07-01 09:00"}, "暗号化より前"),
         ({"deleted_at": "2026-07-01 14:59"}, "アップロードより前"),
         ({"digest_compared": "照合していない"}, "照合せず"),
+        ({"listing": "並ばない・足りない"}, "そろって並んでいません"),
         ({"computer": ""}, "入力されていません"),
     ],
 )
@@ -112,7 +115,10 @@ def test_a_disc_is_a_hand_over() -> None:
         ({"read_back": "一致しない・していない"}, "読み戻して一致した媒体だけ"),
         ({"quantity": "2"}, r"渡した枚数（2枚）が、作成した枚数（1枚）"),
         ({"notice_kept_in": "本社2階　金庫A"}, "保管場所が同じ"),
+        ({"burnt_at": "本社2階 金庫A"}, "書き込んだ場所と"),
+        ({"burnt_at": "本社3階　キャビネットB"}, "書き込んだ場所と"),
         ({"kept_in_safe": "机の引き出し"}, "金庫ではありません"),
+        ({"notice_kept_in": "受付の棚"}, "鍵付きのキャビネット"),
         ({"means": "簡易書留"}, "追跡番号"),
         ({"means": "電子メール"}, "から選んでください"),
     ],
