@@ -870,6 +870,16 @@ class EnclosureKept(Fact):
     kept_as: str
 
 
+class EnclosureUnprotected(Fact):
+    """A file with personal data came and was not wholly encrypted: a breach, and nothing of it was kept."""
+
+    label_ja = "暗号化されていない添付の着信"
+    announced_in_sha256: Digest
+    party: str
+    file_sha256: Digest
+    found_at: datetime
+
+
 class EnclosurePassphraseReceived(Fact):
     """The passphrase of an enclosure came, on an occasion of its own; what it is, is nowhere."""
 

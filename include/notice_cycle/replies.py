@@ -6,16 +6,15 @@ that says whether it was taken, refused, or must be decided by a person. Nothing
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-
-from pydantic import ValidationError
 
 from notice_cycle.decisions import redo
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange import csv_form
 from notice_cycle.exchange.door import form_of
 from notice_cycle.exchange.messages import MESSAGES, Form, Message, Rejection
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -312,8 +311,9 @@ def passphrase_received(
             "その SHA-256 の添付ファイルは届いていません。",
             advice="台帳の「添付ファイルの受領」の記録から、SHA-256 を写し直してください。",
         )
+    wrong = Refused("受領の記入が正しくありません。", advice="方法と受領日を選び直してください。")
     try:
-        return EnclosurePassphraseReceived.model_validate(
+        received = EnclosurePassphraseReceived.model_validate(
             {
                 "encrypted_file_sha256": encrypted_file_sha256,
                 "means": means,
@@ -323,5 +323,9 @@ def passphrase_received(
                 "entered_at": at,
             }
         )
-    except ValidationError:
-        raise Refused("受領の記入が正しくありません。", advice="方法と受領日を選び直してください。") from None
+        came_on = date.fromisoformat(received_on)
+    except ValueError:  # pydantic's is one
+        raise wrong from None
+    if came_on > tokyo_date(at):
+        raise wrong
+    return received

@@ -13,13 +13,14 @@ import stat
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from notice_cycle import clock
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.exchange import door
-from notice_cycle.exchange.enclosures import Container, container_of
+from notice_cycle.exchange.enclosures import Container, Unprotected, container_of
 from notice_cycle.exchange.malware import MalwareFound
 from notice_cycle.exchange.messages import (
     MAX_MESSAGE_BYTES,
@@ -33,6 +34,7 @@ from notice_cycle.handover.route import route_of
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     EnclosureKept,
+    EnclosureUnprotected,
     EncryptionRecord,
     IncidentTold,
     PaperReply,
@@ -59,6 +61,20 @@ from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
 _MAX_SIGNATURE_BYTES = 4096
+
+
+def incident_told(admitted: door.Admitted[IncidentNotice], received_at: datetime) -> IncidentTold:
+    """What is kept of a party's notice: how it classified the incident, and when the ward knew."""
+    notice = admitted.message
+    return IncidentTold(
+        message_sha256=admitted.sha256,
+        party=admitted.party,
+        what=notice.what,
+        category=notice.category,
+        persons_at_most=notice.persons_at_most,
+        party_knew_at=notice.known_at,
+        received_at=received_at,
+    )
 
 
 class ReplyFolder(Protocol):
@@ -204,6 +220,7 @@ class Reception:
             seen: set[tuple[str, str, str]] = set()
             for one in found:
                 self._take(one, seen, again=again)
+            self._tell_of_incidents()
 
     def _take(self, found: Found, seen: set[tuple[str, str, str]], *, again: bool) -> None:
         kind, digest = found.laid.message, sha256(found.content)
@@ -236,8 +253,6 @@ class Reception:
             return
         name = self._store(found, party)
         self.note_received(admitted, name)
-        if isinstance(admitted.message, IncidentNotice):
-            self._tell_of_incident(admitted.message, admitted)
 
     def _admitted(self, found: Found, paper: PaperReply | None) -> door.Admitted[Message]:
         signer = found.laid.signer
@@ -337,8 +352,9 @@ class Reception:
         self._tell_refusal(wrong, found.laid.message.label_ja)
 
     def _tell_refusal(self, wrong: Refused, label: str) -> None:
-        if isinstance(wrong, MalwareFound):
-            self._mail("violation", TOLD_TO["violation"], what_ja=f"{label}のマルウェア", reason=str(wrong))
+        against = {MalwareFound: "のマルウェア", Unprotected: "の暗号化されていない個人情報"}.get(type(wrong))
+        if against:
+            self._mail("violation", TOLD_TO["violation"], what_ja=label + against, reason=str(wrong))
         else:
             self._mail("reply_refused", "operator", message=label, reason=str(wrong))
 
@@ -366,27 +382,19 @@ class Reception:
         )
         self._mail("reply_conflict", "section", message=kind.label_ja, kind=kind.kind, party=party)
 
-    def _tell_of_incident(self, notice: IncidentNotice, admitted: door.Admitted[Message]) -> None:
-        received_at = clock.now()
-        self._note(
-            IncidentTold(
-                message_sha256=admitted.sha256,
-                party=admitted.party,
-                what=notice.what,
-                category=notice.category,
-                persons_at_most=notice.persons_at_most,
-                party_knew_at=notice.known_at,
-                received_at=received_at,
-            )
-        )
-        for role in ("director", "operator"):
+    def _tell_of_incidents(self) -> None:
+        """Of every notice that was taken in and not told: rather twice than never, should this process die between."""
+        told = {fact.message_sha256 for fact in self.history.facts(IncidentTold)}
+        for admitted in self.cycle.all_received(IncidentNotice, but=told):
+            received_at = clock.now()
             self._mail(
                 "incident_notice",
-                role,
+                ("director", "operator"),
                 party=admitted.party,
-                persons=f"{notice.persons_at_most:,}",
+                persons=f"{admitted.message.persons_at_most:,}",
                 at=f"{received_at.astimezone(clock.TOKYO):%Y-%m-%d %H:%M}",
             )
+            self._note(incident_told(admitted, received_at))
 
     # ---- enclosures
 
@@ -418,6 +426,15 @@ class Reception:
                 message=announced.kind, message_sha256=digest, reason_ja=wrong.message, quarantined_as=""
             )
             if refused not in self.history.facts(ReplyRefused):
+                if isinstance(wrong, Unprotected):
+                    self._note(
+                        EnclosureUnprotected(
+                            announced_in_sha256=admitted.sha256,
+                            party=admitted.party,
+                            file_sha256=digest,
+                            found_at=clock.now(),
+                        )
+                    )
                 self._note(refused)
                 self._tell_refusal(wrong, announced.label_ja)
             return

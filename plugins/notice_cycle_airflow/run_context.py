@@ -8,7 +8,7 @@ anything unforeseen is told by its place only, because its text might hold perso
 import logging
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.gates import closed, facts_of, gates_before, judged, require_open, told, warning
 from notice_cycle.handover.lgwan import check_outbox
 from notice_cycle.handover.route import ROUTES_JA, route_of
-from notice_cycle.incidents.entering import sections_concerned
+from notice_cycle.incidents.entering import read_incidents, sections_concerned
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
@@ -187,7 +187,11 @@ class RunningCycle:
                 "open_erasures": self._carried_over() if stage == "handover" else None,
                 "sending_host": host,
                 "storage_host": host,
-                **told_facts(history, beyond=self.packages_beyond()),
+                **told_facts(
+                    history,
+                    beyond=self.packages_beyond(),
+                    incidents=[one.reported for one in read_incidents(self.ledger)],
+                ),
             },
         )
         gates = gates_before(stage, facts, register, today=today, exceptions=read_exceptions(self.ledger))
@@ -262,10 +266,11 @@ class RunningCycle:
         found = self._from_inbox(kind, known[-1])
         return found.message, found.sha256
 
-    def all_received(self, kind: type[M]) -> list[Admitted[M]]:
+    def all_received(self, kind: type[M], but: Collection[str] = ()) -> list[Admitted[M]]:
         """Every admitted message of a kind, by whichever party, oldest first, checked again from the inbox.
 
-        Of a kind that a party says once, its latest; what was refused afterwards is not among them.
+        Of a kind that a party says once, its latest; what was refused afterwards is not among them, nor those
+        whose digest is in `but`.
         """
         latest: dict[object, ReplyReceived] = {}
         for fact in self._receptions(kind):
@@ -278,7 +283,8 @@ class RunningCycle:
         return [
             self._from_inbox(kind, fact)
             for fact in latest.values()
-            if fact.message_sha256 not in refused or (folder / inbox_name(kind, fact)).exists()
+            if fact.message_sha256 not in but
+            and (fact.message_sha256 not in refused or (folder / inbox_name(kind, fact)).exists())
         ]
 
     def _receptions(self, kind: type[M]) -> list[ReplyReceived]:

@@ -5,7 +5,7 @@ The folder is the ward's desk (route manual): looking over SFTP is tested in tes
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from tests.further_messages import (
 from notice_cycle import records as r
 from notice_cycle import replies
 from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
-from notice_cycle.copies.told import erasures_told_at
+from notice_cycle.copies.told import erasures_told_at, told_facts
 from notice_cycle.erasure.verify import parties_that_erase
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange import csv_form
@@ -76,7 +76,7 @@ class Ward:
 
     cycle: RunningCycle
     folder: Path
-    mails: list[tuple[str, dict[str, str]]]
+    mails: list[tuple[str, dict[str, Any]]]
 
     def lays(self, message: Message, firm: AContractor = FIRM, *, name: str = "") -> Path:
         return self.lays_bytes(name or message.file_name(), message.content(), firm)
@@ -125,11 +125,11 @@ def ward(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> War
             "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(tmp_path / "allowed_signers"),
         }
     )
-    mails: list[tuple[str, dict[str, str]]] = []
+    mails: list[tuple[str, dict[str, Any]]] = []
 
     class Mails:
-        def __init__(self, template: str, to: str, facts: dict[str, str], section: str) -> None:
-            self.template, self.facts = template, facts
+        def __init__(self, template: str, to: Any, facts: dict[str, Any], section: str) -> None:
+            self.template, self.facts = template, facts | {"to": to}
 
         def __call__(self, _context: Any) -> None:
             mails.append((self.template, self.facts))
@@ -217,7 +217,8 @@ class TestWhatNobodyWaitsFor:
         ward.lays(an_incident_notice(HANDED_OVER, outline="内容のわかる文"))
         await ward.looks()
         await ward.looks()
-        assert ward.told() == ["incident_notice", "incident_notice"]  # director and operator
+        assert ward.told() == ["incident_notice"]
+        assert ward.mails[0][1]["to"] == ("director", "operator")
         (told,) = ward.facts(r.IncidentTold)
         assert (told.party, told.what, told.persons_at_most) == (CONTRACTOR, "likelihood", 1)
         assert "内容のわかる文" not in "".join(str(entry.data) for entry in ward.cycle.history().entries)
@@ -604,7 +605,10 @@ class TestEnclosures:
             await ward.looks()
         (refused,) = ward.facts(r.ReplyRefused)
         assert "暗号化されていません" in refused.reason_ja
-        assert ward.told() == ["reply_refused"]
+        assert ward.told() == ["violation"]
+        (unprotected,) = ward.facts(r.EnclosureUnprotected)
+        assert (unprotected.party, unprotected.file_sha256) == (CONTRACTOR, sha256(plain))
+        assert told_facts(ward.cycle.history())["inbound_unprotected"] == 1
         inbox = ward.cycle.settings.inbox
         assert not any(plain in path.read_bytes() for path in inbox.rglob("*") if path.is_file())
 
@@ -617,7 +621,9 @@ class TestEnclosures:
     async def test_the_passphrase_comes_on_its_own_occasion_and_only_that_is_entered(
         self, ward: Ward
     ) -> None:
-        def enter(digest: str, means: str = "口頭") -> r.EnclosurePassphraseReceived:
+        def enter(
+            digest: str, means: str = "口頭", at: datetime = OPENED_AT + timedelta(days=5)
+        ) -> r.EnclosurePassphraseReceived:
             return replies.passphrase_received(
                 ward.cycle.history(),
                 digest,
@@ -625,7 +631,7 @@ class TestEnclosures:
                 giver="送付 四子",
                 received_on="2026-07-06",
                 by=TANTO,
-                at=OPENED_AT,
+                at=at,
             )
 
         with pytest.raises(Refused, match="届いていません"):
@@ -636,6 +642,11 @@ class TestEnclosures:
         assert enter(sha256(ENCRYPTED)).means == "口頭"
         with pytest.raises(Refused, match="受領の記入"):
             enter(sha256(ENCRYPTED), means="電子メール")
+        with pytest.raises(Refused, match="受領の記入"):
+            enter(sha256(ENCRYPTED), at=OPENED_AT)  # a day to come
+        assert told_facts(ward.cycle.history())["inbound_unprotected"] == 1
+        ward.cycle.note(enter(sha256(ENCRYPTED)), by=TANTO)
+        assert told_facts(ward.cycle.history())["inbound_unprotected"] == 0
 
 
 def test_every_reason_of_a_rejection_has_its_words() -> None:

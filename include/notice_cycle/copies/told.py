@@ -1,6 +1,6 @@
 """What copies, erasures and papers tell the gates of the last stages: fields of CycleFacts, read from the ledger."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, cast
 
@@ -10,10 +10,14 @@ from notice_cycle.copies.facts import CopyTransferred, PapersDestroyed
 from notice_cycle.copies.folded import PRINTED, WARD, Copy, copies_of
 from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.gates.situation import Confirmed, CopyHeld, ErasureProof, NamedPerson
+from notice_cycle.incidents.facts import IncidentReported
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
     DeliveryConfirmationRecord,
     DeliveryRecord,
+    EnclosureKept,
+    EnclosurePassphraseReceived,
+    EnclosureUnprotected,
     ErasureConfirmationRecord,
     ErasureRecord,
     HandoverRecord,
@@ -27,8 +31,16 @@ from notice_cycle.records import (
 )
 
 
-def told_facts(history: CycleHistory, *, beyond: Sequence[PackageBeyond] = ()) -> dict[str, object]:
-    """The fields of CycleFacts that the contractor's answers fill, as far as the cycle has come."""
+def told_facts(
+    history: CycleHistory,
+    *,
+    beyond: Sequence[PackageBeyond] = (),
+    incidents: Iterable[IncidentReported] = (),
+) -> dict[str, object]:
+    """The fields of CycleFacts that the contractor's answers fill, as far as the cycle has come.
+
+    `incidents`: what was taken down as an incident, of any cycle.
+    """
     contractor = Configuration.model_validate(history.opening.configuration).party.id
     delivery = history.find(DeliveryRecord)
     return {
@@ -41,9 +53,25 @@ def told_facts(history: CycleHistory, *, beyond: Sequence[PackageBeyond] = ()) -
         # Where was printed from, the data were: a PC that is on no list is a place that nobody designated.
         "print_computers": delivery.computers if delivery else (),
         "delivered_by": delivering_party(history, contractor) if delivery else None,
-        # The door takes messages without personal data, and enclosures only when encrypted.
-        "inbound_unprotected": 0,
+        "inbound_unprotected": _unprotected(history, incidents),
     }
+
+
+def _unprotected(history: CycleHistory, incidents: Iterable[IncidentReported]) -> int:
+    """Files with personal data that came unencrypted and were not taken down as an incident since, or without passphrase.
+
+    The door takes messages without personal data only: what holds any is an enclosure.
+    """
+    opened_by = {fact.encrypted_file_sha256 for fact in history.facts(EnclosurePassphraseReceived)}
+    kept = [fact.encrypted_file.sha256 for fact in history.facts(EnclosureKept)]
+    cycle = history.entries[0].cycle
+    taken_down = [one.entered_at for one in incidents if cycle in one.cycles]
+    plain = [
+        fact
+        for fact in history.facts(EnclosureUnprotected)
+        if not any(at >= fact.found_at for at in taken_down)
+    ]
+    return len(set(kept) - opened_by) + len({fact.file_sha256 for fact in plain})
 
 
 def delivering_party(history: CycleHistory, contractor: str) -> str | None:

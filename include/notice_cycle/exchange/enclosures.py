@@ -24,8 +24,12 @@ _AES_EXTRA, _AES_EXTRA_BYTES, _AES_STRENGTH_AT = 0x9901, 7, 8
 _FIELD_HEAD_BYTES = 4
 
 
+class Unprotected(Refused):
+    """What came is not wholly encrypted."""
+
+
 def container_of(source: BinaryIO) -> Container:
-    """What an open file is encrypted in. Raises Refused for anything that is not wholly encrypted."""
+    """What an open file is encrypted in. Raises Unprotected for anything that is not wholly encrypted."""
     source.seek(0)
     start = source.read(len(_AGE))
     if start.startswith(_AGE):
@@ -110,8 +114,8 @@ def _has_aes_256(extra: bytes) -> bool:
     return False
 
 
-def _refused(what: str) -> Refused:
-    return Refused(
+def _refused(what: str) -> Unprotected:
+    return Unprotected(
         f"添付ファイルが暗号化されていません（{what}）。",
         advice="委託先に電話し、age か AES-256 の ZIP で暗号化して置き直し、置いたものは消去するよう依頼してください。",
     )

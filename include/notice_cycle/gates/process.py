@@ -389,9 +389,10 @@ def _inbound_protected(s: Situation, _party: str) -> Closed | None:
     if s.facts.inbound_unprotected == 0:
         return None
     return Closed(
-        "個人情報を含むのに、暗号化されていないか、パスワードが別の機会でない届出があります"
+        "個人情報を含むのに、暗号化されていないか、別の機会に受け取ったパスワードの記録のない届出があります"
         f"（{_count(s.facts.inbound_unprotected)}）。",
-        "受け取ったものを隔離・消去し、暗号化して出し直させ、違反として受け付けてください。",
+        "パスワードを受け取り、「添付ファイルのパスワードの受領」に記録してください。"
+        "暗号化されていなかったものは消去・再提出させ、この発送回の「事故の受付」に違反として記録してください。",
     )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CONTRACTOR, CYCLE, OPENED_AT, ACycle, a_cycle, a_digest, a_file
+from tests.builders import CONTRACTOR, CYCLE, OPENED_AT, TANTO, ACycle, a_cycle, a_digest, a_file
 from tests.unit.copies.good import GOOD
 from tests.unit.copies.told import (
     SUBCONTRACTOR,
@@ -13,7 +13,8 @@ from tests.unit.copies.told import (
     a_transfer,
     destroyed,
 )
-from tests.unit.register.world import INSERT, PRINT, a_register
+from tests.unit.incidents.test_incidents import taken
+from tests.unit.register.world import INSERT, NOON, PRINT, a_register
 
 from notice_cycle import records as r
 from notice_cycle.business_calendar import BusinessCalendar
@@ -22,6 +23,7 @@ from notice_cycle.copies.violations import sentence_ja
 from notice_cycle.exchange import messages as m
 from notice_cycle.gates import closed, facts_of, gates_before
 from notice_cycle.handover.route import packages_that_left
+from notice_cycle.incidents.facts import IncidentReported
 from notice_cycle.stage import CYCLE_RECORDS
 
 WHOLE = a_cycle()
@@ -242,6 +244,33 @@ def gates(cycle: ACycle, *facts: r.Fact, **register: Any) -> dict[str, str]:
     )
     judged = gates_before("closing", known, a_register(as_of=day, **register), today=day)
     return {gate.id: gate.reason_ja for gate in closed(judged)}
+
+
+def test_what_came_with_personal_data_unprotected_closes_until_a_person_has_dealt_with_it() -> None:
+    kept = r.EnclosureKept(
+        announced_in_sha256=a_digest("announced"), party=CONTRACTOR, encrypted_file=a_file("list.age", b"age"),
+        container="age", kept_as="enclosed-list.age",
+    )  # fmt: skip
+    passphrase = r.EnclosurePassphraseReceived(
+        encrypted_file_sha256=kept.encrypted_file.sha256, means="口頭", giver="見本 一郎", received_on="2026-07-03",
+        entered_by=TANTO, entered_at=OPENED_AT,
+    )  # fmt: skip
+    assert "1件" in gates(GOOD, kept)["inbound_protected"]
+    assert "inbound_protected" not in gates(GOOD, kept, passphrase)
+
+    plain = r.EnclosureUnprotected(
+        announced_in_sha256=a_digest("plain"), party=CONTRACTOR, file_sha256=a_digest("a list"), found_at=NOON
+    )
+    history = GOOD.noting(kept, plain).history()
+
+    def unprotected(*incidents: IncidentReported) -> object:
+        return told_facts(history, incidents=incidents)["inbound_unprotected"]
+
+    assert unprotected() == 2
+    assert unprotected(taken()) == 2, "an incident that names no cycle is about something else"
+    assert unprotected(taken(a_cycle(), cycles=CYCLE)) == 1
+    before = taken(a_cycle(), cycles=CYCLE).model_copy(update={"entered_at": NOON - timedelta(minutes=1)})
+    assert unprotected(before) == 2, "what was taken down before it came is about something else"
 
 
 def test_a_cycle_whose_copies_are_all_accounted_for_may_close() -> None:
