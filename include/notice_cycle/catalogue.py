@@ -98,7 +98,7 @@ class Variants(Frozen):
 
 
 class ExpectedQuantities(Frozen):
-    """What a section expects of the annual run where no last year stands in the ledger."""
+    """What a section expects of the notice's usual run: the yearly one where no last year stands in the ledger."""
 
     notices: int = Field(ge=1)
     envelopes: int = Field(ge=1)

@@ -1,7 +1,7 @@
 """予定数量 and 確定数量: what the contractor is told to prepare for, counts only, by mail, on every route.
 
-Planned ones are last year's of the same run, or what the catalogue expects; where neither says anything, nothing is
-planned and nothing is told. Confirmed ones are those that were approved; they are told again when they change. What
+Planned ones are last year's of the same yearly run, or what the catalogue expects of the notice's usual run: the yearly
+one, or each run of a notice that has none. Where neither says anything, nothing is planned and nothing is told. Confirmed ones are those that were approved; they are told again when they change. What
 was told stands in the ledger, so that nothing is mailed twice.
 """
 
@@ -70,9 +70,11 @@ def _planned(
     history: CycleHistory, openings: Sequence[Entry], history_of: Callable[[str], CycleHistory]
 ) -> Counts | None:
     opening = history.opening
-    if history.find(CompositionRecord) or opening.occasion is not Occasion.ANNUAL:
+    notice = Configuration.model_validate(opening.configuration).notice
+    annual = opening.occasion is Occasion.ANNUAL
+    if history.find(CompositionRecord) or not (annual or notice.starts is None):
         return None
-    for entry in reversed(openings):
+    for entry in reversed(openings) if annual else ():
         known = OpeningRecord.model_validate(entry.data)
         if (known.notice, known.occasion, known.fiscal_year) == (
             opening.notice,
@@ -87,7 +89,7 @@ def _planned(
                 sheets=last.sheets,
                 source_ja=f"前年度（{known.fiscal_year}年度）の実績",
             )
-    expected = Configuration.model_validate(opening.configuration).notice.expected
+    expected = notice.expected
     if expected is None:
         return None
     return Counts(stage="予定数量", **expected.model_dump(), source_ja="区の見込み")

@@ -4,14 +4,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CONFIG, CYCLE, OPENED_AT, TANTO, ACycle, a_cycle, an_opening, the_configuration
+from tests.builders import (
+    CONFIG,
+    CYCLE,
+    NOTICE,
+    OPENED_AT,
+    TANTO,
+    ACycle,
+    a_cycle,
+    an_opening,
+    the_configuration,
+)
 
 from notice_cycle import records as r
 from notice_cycle.alerts import Post
-from notice_cycle.catalogue import ExpectedQuantities
+from notice_cycle.catalogue import ExpectedQuantities, resolve
+from notice_cycle.composition.approval import HandoverApproval
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.quantities import Counts, find_untold, mail_of, told
+from notice_cycle.values import Occasion
 
 LAST_ID = CYCLE.replace("2026", "2025")
 POST = Post(config=CONFIG, base_url="http://ward", domain="ward.example", synthetic=True)
@@ -29,14 +41,15 @@ def found(cycle: ACycle, *others: ACycle) -> Counts | None:
     return find_untold(cycle.history(), openings, lambda name: known[name])
 
 
-def expecting(**expected: int) -> ACycle:
-    notice = the_configuration().notice.model_copy(
-        update={"expected": ExpectedQuantities.model_validate(expected)}
-    )
-    configuration = the_configuration().model_copy(update={"notice": notice})
+def expecting(notice: str = NOTICE, occasion: str = "annual", **expected: int) -> ACycle:
+    """The opening of a dispatch whose notice has these quantities in the catalogue, or none."""
+    usual = ExpectedQuantities.model_validate(expected) if expected else None
+    entry = resolve(CONFIG, notice, 2026).notice.model_copy(update={"expected": usual})
+    configuration = the_configuration().model_copy(update={"notice": entry})
     stored = configuration.model_dump(mode="json")
     opening = an_opening().model_copy(
         update={
+            "occasion": Occasion(occasion),
             "configuration": stored,
             "configuration_sha256": type(configuration).model_validate(stored).digest(),
         }
@@ -44,7 +57,7 @@ def expecting(**expected: int) -> ACycle:
     return ACycle(records=(opening,))
 
 
-OPENED = a_cycle().up_to(r.OpeningRecord)
+OPENED = expecting()
 APPROVED = a_cycle().up_to(r.HandoverApprovalRecord)
 
 
@@ -74,6 +87,30 @@ def test_what_the_catalogue_expects_stands_in_where_there_is_no_last_year() -> N
     better = found(cycle, last_year())
     assert better is not None
     assert better.numbers == (30, 29, 30)
+
+
+def test_a_notice_without_a_yearly_run_is_planned_by_the_catalogue_each_time() -> None:
+    counts = found(
+        expecting("reminder", "supplementary", notices=620, envelopes=620, sheets=620), last_year()
+    )
+    assert counts is not None
+    assert (counts.stage, counts.numbers) == ("予定数量", (620, 620, 620))
+
+
+def test_what_follows_a_yearly_run_is_not_told_the_yearly_numbers() -> None:
+    assert found(expecting(NOTICE, "supplementary", notices=40_000, envelopes=39_000, sheets=41_000)) is None
+
+
+@pytest.mark.parametrize("notice", [entry.stem for entry in (CONFIG / "notices").glob("*.yaml")])
+def test_every_notice_of_the_catalogue_expects_something(notice: str) -> None:
+    assert resolve(CONFIG, notice, 2026).notice.expected is not None
+
+
+def test_the_approver_sees_what_was_planned_beside_what_it_became() -> None:
+    plan = found(OPENED, last_year())
+    body = HandoverApproval().body(noted(a_cycle().up_to(r.CompositionRecord), plan).history())
+    assert "30通・29封・30枚（前年度（2025年度）の実績）" in body
+    assert "予定数量" not in HandoverApproval().body(a_cycle().up_to(r.CompositionRecord).history())
 
 
 def test_where_nothing_is_known_nothing_is_told() -> None:

@@ -10,6 +10,7 @@ from notice_cycle.records import (
     Decision,
     HandoverApprovalRecord,
     OpeningRecord,
+    QuantitiesTold,
     ValidationConfirmationRecord,
 )
 from notice_cycle.validation.confirmation import SEND_BACK, sent_back
@@ -38,6 +39,7 @@ class HandoverApproval(Form):
             ("委託先", str(configuration["party"]["name_ja"])),
             ("人数・通知書", f"{counted.persons:,}人・{counted.notices:,}通"),
             ("封筒・用紙", f"{counted.envelopes:,}封・{counted.sheets:,}枚"),
+            *_planned(history),
             *((f"{label}の合計", total_ja(composition, item)) for item, label in labels.items()),
             *_changes(composition),
             ("様式・文字集合", f"{composition.layout}・{CHARSETS_JA[composition.charset]}"),
@@ -70,6 +72,18 @@ class HandoverApproval(Form):
             approved_at=answer.at,
             print_file_sha256=history.latest(CompositionRecord).print_file.sha256,
         )
+
+
+def _planned(history: CycleHistory) -> list[tuple[str, str]]:
+    """What the contractor was told to prepare for, beside what it has become."""
+    told = [fact for fact in history.facts(QuantitiesTold) if fact.stage == "予定数量"]
+    return [
+        (
+            "予定数量（委託先に知らせた数）",
+            f"{one.notices:,}通・{one.envelopes:,}封・{one.sheets:,}枚（{one.source_ja}）",
+        )
+        for one in told[-1:]
+    ]
 
 
 def _changes(composition: CompositionRecord) -> list[tuple[str, str]]:
