@@ -40,6 +40,7 @@ from notice_cycle.forms import SENT_BACK_REASONS
 from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
 from notice_cycle.posting import Posted
+from notice_cycle.pullout.facts import PulloutRequested
 from notice_cycle.records import Fact, Record
 from notice_cycle.register import GatesJudged
 from notice_cycle.restoration import REASONS_JA as RESTORATION_REASONS_JA
@@ -50,9 +51,15 @@ from notice_cycle_airflow.roles import ROLES
 
 # Facts that live with what enters them.
 assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged} <= set(Fact.__subclasses__())
-assert {CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed, Posted, ReturnedMail} <= set(
-    Fact.__subclasses__()
-)
+assert {
+    CopiesDeclared,
+    CopyTransferred,
+    CopyViolation,
+    PapersDestroyed,
+    Posted,
+    PulloutRequested,
+    ReturnedMail,
+} <= set(Fact.__subclasses__())
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
