@@ -6,12 +6,30 @@ from airflow.sdk import task, task_group
 @task_group(group_id="closing", group_display_name="10 完了")
 def closing() -> None:
     # Without a disc the form of the returns is skipped, and this runs all the same.
-    @task(task_display_name="区の控えと鍵の廃棄", trigger_rule="none_failed_min_one_success")
+    @task(task_display_name="発送結果の返送", trigger_rule="none_failed_min_one_success")
+    def return_results() -> str:
+        """どの通知を発送し、引き抜き、差し替えたかを、基幹系のフォルダにファイルで返します。索引を廃棄する前に、一度だけ行います。"""
+        from notice_cycle.posting import contractor_posts, require_posted
+        from notice_cycle_airflow.judging import judge_replies
+        from notice_cycle_airflow.reconciling import reconcile_posting
+        from notice_cycle_airflow.returning import return_results
+        from notice_cycle_airflow.run_context import current_cycle, telling, the_context
+
+        with telling():
+            cycle = current_cycle()
+            judge_replies(cycle, the_context())
+            history = cycle.history()
+            if not history.recalled:
+                reconcile_posting(cycle)
+            if contractor_posts(history, cycle.register()):
+                require_posted(history)
+            return return_results(cycle)
+
+    @task(task_display_name="区の控えと鍵の廃棄")
     def destroy() -> str:
         """委託先の控えと返却の関門を確かめてから、区の鍵、一時保管領域、送信箱、受信箱を廃棄し、残っていないことを見ます。"""
         from notice_cycle import clock
         from notice_cycle.closing import destroy, survey
-        from notice_cycle.posting import contractor_posts, require_posted
         from notice_cycle.records import DestructionBegun, DestructionRecord
         from notice_cycle_airflow.judging import judge_replies
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
@@ -23,8 +41,6 @@ def closing() -> None:
 
             def gone(history):
                 cycle.judge_gates("closing")
-                if contractor_posts(history, cycle.register()):
-                    require_posted(history)
                 cycle.note(survey(*places, cycle=cycle.id))
                 begun = cycle.history().facts(DestructionBegun)
                 return destroy(*places, begun, cycle=cycle.id, at=clock.now())
@@ -49,4 +65,4 @@ def closing() -> None:
                 cycle.note(held)
             return closed
 
-    destroy() >> close()
+    return_results() >> destroy() >> close()

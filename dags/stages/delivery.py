@@ -13,10 +13,11 @@ from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 def delivery() -> None:
     @task(task_display_name="印刷ログと納品報告の照合")
     def verify_delivery() -> str:
-        """印刷枚数と納品数量を計画と照合し、計画を超える印刷に理由があることを確かめます。"""
+        """印刷枚数と納品数量を計画と照合し、計画を超える印刷に理由があることを確かめます。差異は通知書番号の一覧を印刷します。"""
         from notice_cycle.delivery.reconcile import verify_delivery
         from notice_cycle.records import CompositionRecord, EncryptionRecord
         from notice_cycle_airflow.judging import judge_replies, tell_violations
+        from notice_cycle_airflow.reconciling import reconcile_delivery
         from notice_cycle_airflow.run_context import current_cycle, telling, the_context
 
         with telling():
@@ -30,6 +31,7 @@ def delivery() -> None:
                 log, log_digest = cycle.received(PrintLog)
                 report, report_digest = cycle.received(DeliveryReport)
                 with cycle.judging((PrintLog, log_digest), (DeliveryReport, report_digest)):
+                    list_number = reconcile_delivery(cycle, report, report_digest)
                     return verify_delivery(
                         history.latest(CompositionRecord),
                         history.latest(EncryptionRecord),
@@ -40,6 +42,7 @@ def delivery() -> None:
                         signed_by=party.signer,
                         reasons=party.print_reasons,
                         places=sorted({held.content.delivery_place for held in contracts}),
+                        list_number=list_number,
                     )
 
             digest = cycle.once(DeliveryRecord, judged)

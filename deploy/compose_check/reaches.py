@@ -104,6 +104,7 @@ SHARED: dict[str, dict[str, str]] = {
     "heads": {"worker": "written", "worker-lgwan": "written"},
     "checkpoints": {"worker": "written"},
     "drops": {"worker": "read-only"},
+    "results": {"worker": "written"},
     "reply_desk": {"worker-lgwan": "read-only", "officers": "written"},
     "watch": {"worker": "written"},
     "print_tray": {"worker": "written", "officers": "written"},

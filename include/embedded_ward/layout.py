@@ -94,6 +94,11 @@ class WardLayout:
         return self.root / "drops"
 
     @property
+    def results(self) -> Path:
+        """Where the core system takes what became of every notice."""
+        return self.root / "results"
+
+    @property
     def print_tray(self) -> Path:
         """Secrets that leave on paper: passphrase notices waiting for a printer."""
         return self.root / "print_tray"
@@ -169,6 +174,7 @@ class WardLayout:
             self.heads,
             self.checkpoints,
             self.drops,
+            self.results,
             self.documents,
             self.airflow_home,
             self.exchange / "to_contractor",

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import posted_envelopes, postings
-from notice_cycle.records import CompositionRecord, DeliveryRecord, ExtractionRecord
+from notice_cycle.records import (
+    CompositionRecord,
+    DeliveryRecord,
+    ExtractionRecord,
+    NoticesReconciled,
+    ResultsReturned,
+)
 from notice_cycle.returned_mail import REASONS_JA, returned_by_reason
 
 HEADINGS = ("数えたもの", "数量", "比べるもの", "差")
@@ -16,6 +22,25 @@ MODES_JA = {
     "literal": "2枚以上のすべての印刷に理由を求めた",
 }
 """How the contract reads 「2枚以上印刷した場合は、その理由」."""
+
+DIFFERENCES_JA: dict[str, str] = {
+    "not_delivered": "納品されていないロット",
+    "short": "納品が少ないロット",
+    "over": "納品が多いロット",
+    "twice": "二度納品されたロット",
+    "pulled_but_delivered": "引き抜いたのに納品されたもの",
+    "split": "ロットの区切りの違い（計は一致）",
+    "not_posted": "納品したのに差し出していないもの",
+}
+
+RESULTS_JA = {
+    "sent": "発送",
+    "pulled": "引抜き",
+    "replaced": "差替え",
+    "uncertain": "引抜きの結果が不明",
+    "withdrawn": "取下げ",
+}
+"""What became of a notice, as the core system is told."""
 
 Row = tuple[str, str, str, str]
 
@@ -28,7 +53,31 @@ def reconciliation(
     if delivery := history.find(DeliveryRecord):
         rows += [*_printed(composition, delivery), *_delivered(composition, delivery)]
         rows += _after(delivery, history)
+    rows += [(label, told, "", "") for label, told in (*by_notice(history), *_returned(history))]
     return tuple(rows)
+
+
+def by_notice(history: CycleHistory) -> Iterator[tuple[str, str]]:
+    """What the comparison down to the notice number found, by count; its numbers are on the list it names."""
+    delivery = history.find(DeliveryRecord)
+    for against, one in {one.against: one for one in history.facts(NoticesReconciled)}.items():
+        told = "。".join(
+            f"{DIFFERENCES_JA[each.kind]}{f'（ロット{each.lot}）' if each.lot else ''}"
+            f" 予定 {each.due:,}封、届出 {each.told:,}封、該当の範囲 {f'{each.notices:,}通' if each.notices else '絞れません'}"
+            for each in one.differences
+        )
+        where = f"。番号の一覧 {one.list_number} は課のプリンタに印刷しました" if one.list_number else ""
+        if against == "納品" and delivery and delivery.delivery_report_sha256 != one.told_sha256:
+            where += "。受け付けなかった納品報告についてのものです"
+        yield (f"通知書番号までの照合（{against}）", f"{told or '差異なし'}{where}")
+
+
+def _returned(history: CycleHistory) -> Iterator[tuple[str, str]]:
+    for fact in history.facts(ResultsReturned):
+        told = "、".join(
+            f"{ja} {fact.results[name]:,}通" for name, ja in RESULTS_JA.items() if name in fact.results
+        )
+        yield ("発送結果の返送（基幹系へ）", told)
 
 
 def reminder_ja(history: CycleHistory) -> str:

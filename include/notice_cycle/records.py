@@ -7,7 +7,7 @@ a passphrase or a key; amounts are whole yen, quantities whole numbers.
 
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Literal, Self
@@ -623,6 +623,50 @@ class CopyWithdrawn(Fact):
     found: tuple[RemoteFile, ...]
     left: tuple[RemoteFile, ...]
     withdrawn_at: datetime
+
+
+class NoticeDifference(Frozen):
+    """What the dispatch index and a contractor's counts do not agree on, in envelopes; `lot` empty: all lots together.
+
+    `notices`: how many notice numbers the list names, 0 where the contractor's own lots do not say which they are.
+    """
+
+    kind: Literal["not_delivered", "short", "over", "twice", "pulled_but_delivered", "split", "not_posted"]
+    lot: str
+    due: int
+    told: int
+    notices: int
+
+
+class NoticesReconciled(Fact):
+    """通知書番号までの照合: the dispatch index beside what was delivered or posted; every difference by count.
+
+    The numbers stand in the vault (`kept`) and on the list printed under `list_number`, nowhere else.
+    """
+
+    label_ja = "通知書番号までの照合"
+    against: Literal["納品", "差出し"]
+    told_sha256: Digest
+    notices: int
+    envelopes: int
+    lots: int
+    pulled: int
+    differences: tuple[NoticeDifference, ...]
+    list_number: str = ""
+    kept: StoredFile | None = None
+    document_sha256: Digest | None = None
+    reconciled_at: datetime
+
+
+class ResultsReturned(Fact):
+    """発送結果の返送: what became of every notice, as a file in the core system's folder; counts and digests only."""
+
+    label_ja = "発送結果の返送"
+    file: StoredFile
+    control_file: StoredFile
+    layout_valid_from: date
+    results: dict[str, int]
+    written_at: datetime
 
 
 class _Returned(Frozen):

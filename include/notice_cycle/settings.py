@@ -52,6 +52,11 @@ class Settings:
         return self._path("DROP_ROOT")
 
     @cached_property
+    def result_root(self) -> Path:
+        """Where the core system takes what became of every notice (発送結果), one folder a notice."""
+        return self._path("RESULT_ROOT")
+
+    @cached_property
     def reply_desk(self) -> Path:
         """Where an officer puts a contractor's answers that did not come over LGWAN, one folder a package."""
         return self._path("REPLY_DESK")

@@ -144,7 +144,7 @@ def test_the_process_is_one_chain_but_for_the_routes_of_the_hand_over() -> None:
     chained = {task: [before] for before, task in pairwise(behind)}
     chained["acknowledgement.wait_for_receipt"] = sorted(route[-1] for route in ROUTES)
     chained[returns] = ["delivery.confirm_delivery"]
-    chained["closing.destroy"] = ["erasure.confirm_erasure", returns]
+    chained["closing.return_results"] = ["erasure.confirm_erasure", returns]
     assert {task: sorted(before) for task, before in upstream.items()} == {
         "opening.open_cycle": [],
         **chained,

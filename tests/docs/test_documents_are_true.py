@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -41,9 +42,11 @@ from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
 from notice_cycle.posting import Posted
 from notice_cycle.pullout.facts import PulloutRequested
+from notice_cycle.reconciliation import RESULTS_JA
 from notice_cycle.records import Fact, Record
 from notice_cycle.register import GatesJudged
 from notice_cycle.restoration import REASONS_JA as RESTORATION_REASONS_JA
+from notice_cycle.result_file import ResultColumn
 from notice_cycle.returned_mail import ReturnedMail
 from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle_airflow.pools import POOLS
@@ -280,6 +283,15 @@ def test_operations_connection_examples_are_json() -> None:
     }
     for _, example in examples:
         assert "conn_type" in json.loads(example)
+
+
+# ---- result-file.md
+
+
+def test_the_result_file_is_told_with_every_item_and_result() -> None:
+    items = get_args(ResultColumn.model_fields["item"].annotation)
+    told = re.findall(r"^\| `([a-z_]+)` \|", text("result-file.md"), re.MULTILINE)
+    assert set(told) == {"format", "item", *items, *RESULTS_JA}
 
 
 # ---- exchange-format.md

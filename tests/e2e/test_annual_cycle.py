@@ -68,7 +68,8 @@ class Cycle:
     def look_for_the_canary(self) -> list[str]:
         """Everywhere but core system, vault, contractor's folder and print tray."""
         layout, databases = self.ward.layout, self.ward.databases
-        allowed = [layout.vault, layout.contractor_home, layout.print_tray, layout.drops]
+        # Drops and results are the core system's folders.
+        allowed = [layout.vault, layout.contractor_home, layout.print_tray, layout.drops, layout.results]
         found = traces(CANARY.search_terms(), files_below(layout.root, without=allowed))
         for database, role in (("airflow", "postgres"), ("ledger", "postgres")):
             found += traces(CANARY.search_terms(), tables_of(databases.uri(database, role)))
@@ -163,6 +164,16 @@ def test_the_canary_is_found_where_she_belongs(cycle: Cycle) -> None:
     terms = {line.split(": ", 1)[1] for line in found}
     assert terms >= {CANARY.notice_no, CANARY.insured_no}
     assert len(terms) >= len(CANARY.search_terms()) / 2  # so the search does find names and addresses
+
+
+def test_the_core_system_is_told_what_became_of_every_notice(cycle: Cycle) -> None:
+    fact = cycle.history.facts(r.ResultsReturned)[-1]
+    folder = cycle.ward.layout.results / NOTICE
+    content = (folder / fact.file.name).read_bytes()
+    assert sha256(content) == fact.file.sha256
+    assert CANARY.notice_no.encode() in content
+    assert f"sha256={fact.file.sha256}" in (folder / fact.control_file.name).read_text()
+    assert fact.results == {"sent": cycle.history.latest(r.CompositionRecord).quantities.notices}
 
 
 def test_the_canary_is_nowhere_else_while_the_cycle_runs(cycle: Cycle) -> None:

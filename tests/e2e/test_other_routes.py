@@ -292,7 +292,7 @@ def test_nothing_is_left_and_nobody_of_the_batch_is_found_where_she_must_not_be(
     assert len(rows) > 20
     terms = {term for row in rows for term in row}
     assert traces(terms, tables_of(databases.uri("core_system", "postgres")))  # the search does find them
-    allowed = [layout.vault, layout.contractor_home, layout.print_tray, layout.drops]
+    allowed = [layout.vault, layout.contractor_home, layout.print_tray, layout.drops, layout.results]
     found = traces(terms, files_below(layout.root, without=allowed))
     for database in ("airflow", "ledger"):
         found += traces(terms, tables_of(databases.uri(database, "postgres")))

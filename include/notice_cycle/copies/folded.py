@@ -30,6 +30,7 @@ from notice_cycle.records import (
     ExtractionRecord,
     HandoverBegun,
     HandoverRecord,
+    NoticesReconciled,
     PackageBeyond,
     PassphraseHandoverRecord,
     PassphraseNoticeRecord,
@@ -204,6 +205,12 @@ def _extracted(book: _Book, entry: Entry, record: ExtractionRecord) -> None:
 def _composed(book: _Book, entry: Entry, record: CompositionRecord) -> None:
     book.in_vault("印字データ", record.print_file.name, record.print_file.sha256, entry)
     book.in_vault("通知書番号の索引", DISPATCH_INDEX, None, entry)
+
+
+@_reads(NoticesReconciled)
+def _reconciled(book: _Book, entry: Entry, fact: NoticesReconciled) -> None:
+    if fact.kept:
+        book.in_vault("照合差異一覧", fact.kept.name, fact.kept.sha256, entry)
 
 
 @_reads(EncryptionRecord)

@@ -10,6 +10,7 @@ from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, 
 from notice_cycle.errors import Differs
 from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.reconciliation import by_notice
 from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord, Record
 
 DELIVERED_AT = Field(
@@ -40,6 +41,7 @@ class DeliveryConfirmation(Form):
             ("納品場所", plain(delivery.place)),
             ("ロット", _lots(delivery)),
             ("印刷枚数・損紙", f"{delivery.sheets_printed:,}枚・{delivery.sheets_spoiled:,}枚"),
+            *((label, plain(told)) for label, told in by_notice(history)),
         ]
         return "\n".join(
             [

@@ -28,10 +28,12 @@ def verify_delivery(
     reasons: Literal["per_item", "literal"] = "per_item",
     places: Collection[str] = (),
     pulled: int = 0,
+    list_number: str = "",
 ) -> DeliveryRecord:
     """Raises Refused naming the difference in counts.
 
-    `places`: where the contract has it delivered (empty: not told); `pulled`: envelopes taken out after the hand-over.
+    `places`: where the contract has it delivered (empty: not told); `pulled`: envelopes taken out after the hand-over;
+    `list_number`: the list that names the notices behind a difference (empty: none was needed).
     """
     if {log.manifest_sha256, report.manifest_sha256} != {encryption.manifest_sha256}:
         raise Refused("印刷ログまたは納品報告が、別のパッケージについてのものです。", advice=_ASK)
@@ -58,7 +60,7 @@ def verify_delivery(
             f"印刷ログの損紙 {sheets['spoilage']:,}枚、刷り直し {sheets['reprint']:,}枚）。",
             advice=_ASK,
         )
-    _compare_lots(composition, report, planned.envelopes - pulled, pulled)
+    _compare_lots(composition, report, planned.envelopes - pulled, pulled, list_number)
     if places and not {_plain(place) for place in places} & {_plain(report.place)}:
         raise Refused(
             f"納品した場所が、契約の納品場所（{'、'.join(places)}）ではありません。",
@@ -83,10 +85,17 @@ def verify_delivery(
     )
 
 
-def _compare_lots(composition: CompositionRecord, report: DeliveryReport, due: int, pulled: int) -> None:
+def _compare_lots(
+    composition: CompositionRecord, report: DeliveryReport, due: int, pulled: int, list_number: str
+) -> None:
+    ask = (
+        f"差異のある通知書番号は、課のプリンタの照合差異一覧 {list_number} にあります。"
+        if list_number
+        else ""
+    ) + _ASK
     names = [_plain(lot.lot) for lot in report.lots]
     if len(set(names)) != len(names):
-        raise Refused("納品報告に、同じロットが二度あります。", advice=_ASK)
+        raise Refused("納品報告に、同じロットが二度あります。", advice=ask)
     delivered = sum(lot.envelopes for lot in report.lots)
     if delivered == due:
         return
@@ -94,7 +103,7 @@ def _compare_lots(composition: CompositionRecord, report: DeliveryReport, due: i
     raise Refused(
         f"納品数量が計画と一致しません（計画 {composition.quantities.envelopes:,}封{less}、納品 {delivered:,}封）。"
         + _differing_lots(composition, report),
-        advice=_ASK,
+        advice=ask,
     )
 
 

@@ -11,4 +11,5 @@ PRINT_FILES = {"csv": PRINT_FILE, "fixed": "print.txt"}
 """By the layout's format, so that no spreadsheet opens fixed columns as CSV."""
 TOTALS = "totals.json"
 DISPATCH_INDEX = "dispatch_index.arrow"
+DIFFERENCE_LIST = "difference_list.json"
 PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name
