@@ -57,7 +57,8 @@ class Milestone(Frozen):
 
     Amber from `amber_before` the due moment on; red once `red_after` it has passed. `after`: a record that must
     stand before anybody can be late with this. `route`: only where the package went this way. `subcontractor`: only
-    where one was given a file, and done too once each has reported. `told` false: shown in the plan, judged by nobody.
+    where one was given a file, and done too once each has reported. `kept`: not due before the day up to which the
+    ward has instructed to keep data, or anything. `told` false: shown in the plan, judged by nobody.
     """
 
     id: MilestoneId
@@ -68,6 +69,7 @@ class Milestone(Frozen):
     after: str | None = None
     route: Route | None = None
     subcontractor: bool = False
+    kept: Literal["", "data", "any"] = ""
     offset: Offset
     amber_before: Offset = Offset()
     red_after: Offset = Offset()

@@ -15,6 +15,7 @@ from typing import Literal, Self
 from notice_cycle import clock
 from notice_cycle.business_calendar import Calendars
 from notice_cycle.catalogue import Notice
+from notice_cycle.copies.facts import kept_until
 from notice_cycle.copies.told import erasures_told_at, had_files
 from notice_cycle.deadline_rules import (
     ROLES_JA,
@@ -114,7 +115,7 @@ def judge(
             calendars,
             subject=subject,
             met=one.id in met,
-            at=due_moment(one, plan, calendars, known),
+            at=_unless_kept(one, history, due_moment(one, plan, calendars, known)),
         )
         for one in plan.rules.milestones
         if one.told
@@ -332,6 +333,17 @@ def _due(
         why_ja=milestone.why_ja,
         advice_ja=milestone.action_ja,
     )
+
+
+def _unless_kept(milestone: Milestone, history: CycleHistory | None, at: datetime) -> datetime:
+    """What the ward has instructed to keep is to be erased on that day (指示による保管), not before."""
+    if history is None or not milestone.kept:
+        return at
+    until = kept_until(history, data_only=milestone.kept == "data")
+    return max(at, datetime.combine(until, _CLOSE_OF_DAY, clock.TOKYO)) if until else at
+
+
+_CLOSE_OF_DAY = time(17)
 
 
 def _has_gone(route: Route | None, history: CycleHistory | None) -> bool:

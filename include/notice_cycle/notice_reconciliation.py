@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -136,11 +136,11 @@ def delivery_differences(dispatched: Dispatched, told: Sequence[LotDelivered]) -
     delivered = sum(one.envelopes for one in told)
     least, most = dispatched.envelopes - pulled.envelopes, dispatched.envelopes - pulled.fewest_envelopes
     agrees = least <= delivered <= most
-    if not set(names) <= set(dispatched.planned):  # the contractor's own lots
-        return [] if agrees else [_of_all(dispatched, delivered, least=least, most=most)]
     by_lot: Counter[int] = Counter()
     for name, one in zip(names, told, strict=True):
         by_lot[name] += one.envelopes
+    if not _are_the_wards(by_lot, dispatched.planned):
+        return [] if agrees else [_of_all(dispatched, delivered, least=least, most=most)]
     judged = (_of_lot(dispatched, lot, by_lot[lot], names.count(lot)) for lot in sorted(dispatched.planned))
     found = [one for one in judged if one]
     if agrees and all(one.kind in {"short", "over"} for one in found):
@@ -153,7 +153,10 @@ def posting_differences(
 ) -> list[Difference]:
     """Which delivered lots were not posted whole, as the posting receipts name them."""
     due, told = _by_name(delivered), _by_name(posted)
-    are_ours = {_lot_number(lot) for lot in due} <= set(dispatched.planned)
+    by_lot: Counter[int] = Counter()
+    for lot, envelopes in due.items():
+        by_lot[_lot_number(lot)] += envelopes
+    are_ours = _are_the_wards(by_lot, dispatched.planned)
     return [
         Difference(
             "not_posted",
@@ -223,6 +226,14 @@ def reconcile(
     print_document(settings, number, pdf)
     listed = {"list_number": number, "kept": artefact.stored, "document_sha256": sha256(pdf)}
     return fact.model_copy(update=listed)
+
+
+def _are_the_wards(told: Mapping[int, int], planned: Mapping[int, int]) -> bool:
+    """Whether the contractor kept the ward's lots: all of them, or some and in none more than it holds.
+
+    One lot `L01` with everything in it is a lot of his own, whatever its number.
+    """
+    return set(told) == set(planned) or all(count <= planned.get(lot, -1) for lot, count in told.items())
 
 
 def _of_all(dispatched: Dispatched, delivered: int, *, least: int, most: int) -> Difference:

@@ -149,6 +149,10 @@ _REACHES = {
     "passphrase_notice_void": Reach(
         seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
     ),
+    "copy_keeping": _OF_COUNTS,
+    "copy_keeping_approval": Reach(
+        seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
+    ),
     **dict.fromkeys(("reply_conflict", "reply_on_paper", "enclosure_passphrase"), _OF_REPLIES),
     **dict.fromkeys(("posting", "returned_mail"), _OF_COUNTS),
     "incident": _OF_INCIDENTS,

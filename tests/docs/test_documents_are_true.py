@@ -233,9 +233,16 @@ def test_the_forms_of_an_incident_have_their_section(dag: str) -> None:
         assert part in told
 
 
-def test_the_forms_after_the_delivery_have_their_section() -> None:
-    source = (ROOT / "dags" / "delivery_forms.py").read_text(encoding="utf-8")
-    told = section("runbook.md", "(enter_posting, enter_returned)")
+@pytest.mark.parametrize(
+    ("file", "tasks"),
+    [
+        ("delivery_forms", "(enter_posting, enter_returned)"),
+        ("kept_copies", "(ask_keeping, approve_keeping)"),
+    ],
+)
+def test_the_forms_after_the_delivery_have_their_section(file: str, tasks: str) -> None:
+    source = (ROOT / "dags" / f"{file}.py").read_text(encoding="utf-8")
+    told = section("runbook.md", tasks)
     names = re.findall(r'display_name="(.+?)"', source)
     assert len(names) == 4
     assert [name for name in names if f"**{name}**" not in told] == []

@@ -70,6 +70,8 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "audit": start("ledger_audit", no_such_param={}),
     "reply": start("reply_on_paper"),
     "count": start("returned_mail"),
+    "ask_keeping": start("copy_keeping"),
+    "approve_keeping": start("copy_keeping_approval"),
     "incident": start("incident", party="-"),
     "register": start("register_training"),
     "register_officer": start("register_officer"),

@@ -94,6 +94,7 @@ class TestDelivered:
     def test_what_agrees_has_no_difference(self, dispatched: Dispatched) -> None:
         assert delivery_differences(dispatched, lots(2, 3)) == []
         assert delivery_differences(dispatched, lots(1, 4, named="A{}号車 10")) == [], "his own lots"
+        assert delivery_differences(dispatched, lots(5, named="L{:02}")) == [], "his own, numbered like ours"
 
     def test_a_lot_delivered_short_is_looked_for_among_its_notices(self, dispatched: Dispatched) -> None:
         assert told(delivery_differences(dispatched, lots(1, 3))) == [("short", "1", 2, 1, [1, 2, 3])]
@@ -130,9 +131,10 @@ class TestDelivered:
     def test_a_contractors_own_lots_do_not_say_which(
         self, dispatched: Dispatched, envelopes: int, kind: str
     ) -> None:
-        assert told(delivery_differences(dispatched, lots(envelopes, named="一括"))) == [
-            (kind, "", 5, envelopes, [])
-        ]
+        for named in ("一括", "L{:02}"):
+            assert told(delivery_differences(dispatched, lots(envelopes, named=named))) == [
+                (kind, "", 5, envelopes, [])
+            ]
 
 
 def test_what_was_delivered_and_not_posted_is_named(dispatched: Dispatched) -> None:
@@ -140,6 +142,8 @@ def test_what_was_delivered_and_not_posted_is_named(dispatched: Dispatched) -> N
     assert told(posting_differences(dispatched, lots(2, 3), lots(2, 1))) == [
         ("not_posted", "ロット2", 3, 1, [4, 5, 6])
     ]
+    own = lots(5, named="L{:02}")
+    assert told(posting_differences(dispatched, own, ())) == [("not_posted", "L01", 5, 0, [])]
 
 
 def test_an_index_that_is_not_the_compositions_is_refused(vault: CycleVault) -> None:

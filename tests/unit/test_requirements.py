@@ -74,8 +74,8 @@ def test_the_document_is_current() -> None:
         ("R1", {"gates": []}, "gates"),
         ("R4", {"gates": [], "met_by": ["automated"]}, "tags に G"),
         ("R8", {"evidence": []}, "note_ja"),
-        ("R81", {"note_ja": ""}, "note_ja"),
-        ("R81", {"planned_evidence": ["handover"]}, "handover"),  # it exists: it belongs under evidence
+        ("R5", {"note_ja": ""}, "note_ja"),
+        ("R5", {"planned_evidence": ["handover"]}, "handover"),  # it exists: it belongs under evidence
         ("R27", {"evidence": [], "note_ja": "x"}, "recorded"),
         ("R71", {"note_ja": ""}, "note_ja"),
         ("R71", {"met_by": []}, "met_by"),

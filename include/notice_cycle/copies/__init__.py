@@ -5,7 +5,14 @@ since. What a party says beside its receipts (declared copies, transfers, destro
 judged (`judge_reply`), so that the ledger alone tells the whole.
 """
 
-from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, CopyViolation, PapersDestroyed
+from notice_cycle.copies.facts import (
+    CopiesDeclared,
+    CopyKeepingAsked,
+    CopyKeptAsInstructed,
+    CopyTransferred,
+    CopyViolation,
+    PapersDestroyed,
+)
 from notice_cycle.copies.folded import Copy, Erased, copies_of
 from notice_cycle.copies.judging import judge_reply
 from notice_cycle.copies.told import told_facts
@@ -14,6 +21,8 @@ from notice_cycle.copies.violations import find_violations, known_places
 __all__ = [
     "CopiesDeclared",
     "Copy",
+    "CopyKeepingAsked",
+    "CopyKeptAsInstructed",
     "CopyTransferred",
     "CopyViolation",
     "Erased",

@@ -1,11 +1,12 @@
 """What is kept of the messages that no stage waits for, once they were judged; no personal data of insured persons."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from notice_cycle.exchange.messages import Carrier, DeclaredCopy, DestroyedPaper
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import Fact
-from notice_cycle.values import Digest, Frozen
+from notice_cycle.values import Digest, Frozen, Person
 
 
 class ToldBy(Frozen):
@@ -47,6 +48,50 @@ class PapersDestroyed(ToldBy, Fact):
     papers: tuple[DestroyedPaper, ...]
     certified_at: datetime
     responsible_person: str
+
+
+Keepable = Literal["opened", "package", "paper"]
+"""What may be kept as instructed: the opened print data, the encrypted package, or paper that is to be destroyed."""
+
+
+class CopyKeepingAsked(Fact):
+    """指示による保管の案: what a party is to keep until when, and under which paper; holds once it is approved."""
+
+    label_ja = "指示による保管の案"
+    keeping: int
+    party: str
+    what: Keepable
+    until: date
+    reason_code: str
+    note_number: str
+    asked_by: Person
+    asked_at: datetime
+
+
+class CopyKeptAsInstructed(Fact):
+    """指示による保管: the approved instruction; of one party and thing the last holds. The erasure is due on `until`."""
+
+    label_ja = "指示による保管"
+    keeping: int
+    party: str
+    what: Keepable
+    until: date
+    reason_code: str
+    note_number: str
+    asked_by: Person
+    decided_by: Person
+    decided_at: datetime
+
+
+def kept_as_instructed(history: CycleHistory) -> dict[tuple[str, Keepable], CopyKeptAsInstructed]:
+    """The instruction that holds, by party and thing."""
+    return {(one.party, one.what): one for one in history.facts(CopyKeptAsInstructed)}
+
+
+def kept_until(history: CycleHistory, *, data_only: bool) -> date | None:
+    """The last day until which anything (or only data) is to be kept; None without an instruction."""
+    days = [one.until for one in kept_as_instructed(history).values() if not data_only or one.what != "paper"]
+    return max(days, default=None)
 
 
 class CopyViolation(Fact):

@@ -7,13 +7,19 @@ nobody had told before is a copy all the same, `declared` False.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.copies.facts import CopiesDeclared, CopyTransferred, PapersDestroyed
+from notice_cycle.copies.facts import (
+    CopiesDeclared,
+    CopyTransferred,
+    Keepable,
+    PapersDestroyed,
+    kept_as_instructed,
+)
 from notice_cycle.exchange.messages import Carrier
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
@@ -41,7 +47,7 @@ from notice_cycle.records import (
 from notice_cycle.values import StoredFile
 from notice_cycle.vault.names import DISPATCH_INDEX
 
-Became = Literal["", "返還", "引渡し", "消去", "指示による保管"]
+Became = Literal["", "返還", "引渡し", "消去"]
 Erased = CopyErased
 WARD = "甲"
 """The party of the ward's own copies."""
@@ -70,6 +76,7 @@ class Copy:
     to: str = ""
     ended_at: datetime | None = None
     end_evidence: int | None = None
+    kept_until: date | None = None
 
     @property
     def is_open(self) -> bool:
@@ -105,6 +112,7 @@ def copies_of(
         for told in report:
             _erase(book, party, told, history.entries[-1].seq)
     _settle_paper(book, history)
+    _mark_kept(book, history)
     return tuple(sorted(book.copies, key=lambda copy: copy.since))
 
 
@@ -470,3 +478,17 @@ def _settle_paper(book: _Book, history: CycleHistory) -> None:
                 end_evidence=papers[-1][0].seq if is_done else None,
             )
         )  # fmt: skip
+
+
+def _mark_kept(book: _Book, history: CycleHistory) -> None:
+    """What the ward has instructed a party to keep: by which file it is, or paper that is to be destroyed."""
+    files: dict[Keepable, set[str]] = {
+        "opened": {record.print_file.sha256 for record in history.ever(CompositionRecord)},
+        "package": {record.files[0].sha256 for record in history.ever(EncryptionRecord)},
+    }
+    for (party, what), kept in kept_as_instructed(history).items():
+        for number, copy in enumerate(book.copies):
+            is_paper = copy.carrier == "紙" and copy.what in PAPERS_JA.values()
+            is_it = is_paper if what == "paper" else copy.sha256 in files[what] and copy.carrier != "DVD"
+            if is_it and copy.is_open and copy.party == party:
+                book.copies[number] = replace(copy, kept_until=kept.until)

@@ -65,6 +65,8 @@ def _what(copy: Copy) -> str:
 
 
 def _became(copy: Copy) -> str:
+    if copy.is_open and copy.kept_until:
+        return f"指示による保管（{copy.kept_until} まで）"
     if copy.is_open or copy.ended_at is None:
         return ""
     to = f"（{copy.to}へ）" if copy.to and copy.became != "消去" else ""

@@ -91,11 +91,12 @@ def _concerns_gates(copy: Copy) -> bool:
 
 def _held(copy: Copy) -> CopyHeld:
     to = copy.to if copy.to in {"甲", "乙"} else ""
+    kept = f"（指示により {copy.kept_until} まで保管）" if copy.kept_until else ""
     return CopyHeld(
         party=copy.party,
         carrier=copy.carrier,
         place=copy.place,
-        what_ja=f"{copy.what} {copy.quantity:,}枚" if copy.quantity is not None else copy.what,
+        what_ja=(f"{copy.what} {copy.quantity:,}枚" if copy.quantity is not None else copy.what) + kept,
         declared=copy.declared,
         # What 乙 handed on to 丙 is followed there.
         settled="消去" if copy.to == "丙" and copy.what == PRINTED else copy.became,

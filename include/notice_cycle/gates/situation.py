@@ -57,7 +57,7 @@ class CopyHeld(Frozen):
     place: str
     what_ja: str = ""
     declared: bool = True
-    settled: Literal["", "返還", "引渡し", "消去", "指示による保管"] = ""
+    settled: Literal["", "返還", "引渡し", "消去"] = ""
     settled_to: Literal["", "甲", "乙"] = ""
 
 
