@@ -13,6 +13,7 @@ def opening() -> None:
         """発送回の番号を決め、この実行で使う設定一式を証跡台帳に保存します。当初の回は、委託先に予定数量を知らせます。"""
         from notice_cycle import clock, opening
         from notice_cycle.catalogue import resolve
+        from notice_cycle.preparation import PreparationOpened, find_preparation
         from notice_cycle.records import OpeningRecord
         from notice_cycle.register import read_register
         from notice_cycle.settings import Settings
@@ -37,6 +38,9 @@ def opening() -> None:
                 ledger.entries(kind=OpeningRecord.kind()),
                 ledger.history,
                 synthetic=ledger.synthetic,
+                preparation=find_preparation(
+                    ledger.entries(kind=PreparationOpened.kind()), request.dag_id, request.fiscal_year
+                ),
             )
             ledger.enter(cycle, record, this_task(), after=None)
             try_to_tell_quantities(ledger, Settings(), cycle, this_task(), deliver)

@@ -58,7 +58,9 @@ class Milestone(Frozen):
     Amber from `amber_before` the due moment on; red once `red_after` it has passed. `after`: a record that must
     stand before anybody can be late with this. `route`: only where the package went this way. `subcontractor`: only
     where one was given a file, and done too once each has reported. `kept`: not due before the day up to which the
-    ward has instructed to keep data, or anything. `told` false: shown in the plan, judged by nobody.
+    ward has instructed to keep data, or anything. `gates` and `entry`: settled before the cycle opens, when these
+    gates of the hand-over are open and the register has such an entry; only a yearly dispatch has that much time.
+    `told` false: shown in the plan, judged by nobody.
     """
 
     id: MilestoneId
@@ -74,6 +76,8 @@ class Milestone(Frozen):
     amber_before: Offset = Offset()
     red_after: Offset = Offset()
     settled_by: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    entry: Literal["proof"] | None = None
     requirements: tuple[str, ...] = Field(min_length=1)
     escalates: bool = True
     told: bool = True
@@ -89,11 +93,16 @@ class Milestone(Frozen):
                 raise ValueError(f"{self.id}: anchor {self.anchor} は計画の日ではありません")
             if self.offset.at is None:
                 raise ValueError(f"{self.id}: 計画の日から数える期限には at（時刻）が要ります")
-        if self.told and not self.settled_by:
+        if self.told and not (self.settled_by or self.by_register):
             raise ValueError(f"{self.id}: settled_by（済みとする記録）がありません")
         if self.told and not self.why_ja:
             raise ValueError(f"{self.id}: why_ja（なぜ大切か）がありません")
         return self
+
+    @property
+    def by_register(self) -> bool:
+        """Whether the register settles it, not a record of the cycle."""
+        return bool(self.gates or self.entry)
 
 
 class PlanRule(Frozen):

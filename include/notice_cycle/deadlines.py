@@ -95,12 +95,13 @@ def judge(
     """Every milestone that is told, in order of time; empty for a withdrawn cycle.
 
     `history` is None before the cycle opens, and then only what prepares it is judged. `subject`: the id the cycle has or will have. `met`: milestones that
-    something outside the cycle has settled (the year's settings confirmed in another cycle, a gate of the register).
+    something outside the cycle has settled (the year's settings confirmed in another cycle, the register).
     """
     if history is not None and history.withdrawn:
         return []
     recalled = history is not None and history.recalled
-    if history is not None and (handed := history.find(HandoverRecord)):
+    handed = history.find(HandoverRecord) if history is not None else None
+    if handed is not None:
         plan = plan.handed_over(tokyo_date(handed.sent_at), calendars)
 
     def known(anchor: str) -> datetime | None:
@@ -114,7 +115,7 @@ def judge(
             now,
             calendars,
             subject=subject,
-            met=one.id in met,
+            met=one.id in met or (one.by_register and handed is not None),
             at=_unless_kept(one, history, due_moment(one, plan, calendars, known)),
         )
         for one in plan.rules.milestones
@@ -122,6 +123,7 @@ def judge(
         and (history is not None or one.stage == STAGES[0].id)
         and _has_gone(one.route, history)
         and not (one.subcontractor and not (history and had_files(history)))
+        and not (one.by_register and plan.occasion is not Occasion.ANNUAL)
         and not (recalled and one.stage not in _AFTER_RECALL)
     ]
     return sorted(dues, key=lambda due: due.due_at)

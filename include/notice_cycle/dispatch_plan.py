@@ -418,7 +418,7 @@ def _from_opening(rules: Rules, fiscal_year: int) -> str:
         "| 何を | だれが | 起点 | 期限 |\n|---|---|---|---|",
     ]
     for one in rules.milestones:
-        if one.told and one.anchor != "start":
+        if one.told and one.anchor != "start" and not one.by_register:
             lines.append(
                 f"| {one.label_ja} | {ROLES_JA[one.who]} | {_ANCHORS_JA.get(one.anchor, one.anchor)} | {_offset_ja(one.offset)} |"
             )

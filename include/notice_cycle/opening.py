@@ -68,8 +68,12 @@ def open_cycle(
     history_of: Callable[[str], CycleHistory],
     *,
     synthetic: bool,
+    preparation: Entry | None = None,
 ) -> tuple[str, OpeningRecord]:
-    """The new cycle's id and its opening record. Raises Conflict for a second annual run, Refused otherwise."""
+    """The new cycle's id and its opening record; an annual run names its preparation, where there is one.
+
+    Raises Conflict for a second annual run, Refused otherwise.
+    """
     if request.reason_code not in REASONS_JA:
         raise Refused(
             "開始の理由コードが登録されたものではありません。",
@@ -117,6 +121,7 @@ def open_cycle(
         reason_code=request.reason_code,
         reprint_of=request.reprint_of or None,
         originals=cast(Originals, request.originals) if request.originals else None,
+        prepared=preparation.digest if preparation and request.occasion is Occasion.ANNUAL else None,
         synthetic=synthetic,
         configuration=configuration.model_dump(mode="json"),
         configuration_sha256=configuration.digest(),

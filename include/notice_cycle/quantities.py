@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from notice_cycle.alerts import Mail, Post
-from notice_cycle.catalogue import Configuration
+from notice_cycle.catalogue import Configuration, Notice
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
@@ -74,12 +74,22 @@ def _planned(
     annual = opening.occasion is Occasion.ANNUAL
     if history.find(CompositionRecord) or not (annual or notice.starts is None):
         return None
-    for entry in reversed(openings) if annual else ():
+    return planned_for_year(notice, opening.fiscal_year, openings if annual else (), history_of)
+
+
+def planned_for_year(
+    notice: Notice,
+    fiscal_year: int,
+    openings: Sequence[Entry],
+    history_of: Callable[[str], CycleHistory],
+) -> Counts | None:
+    """What a yearly dispatch will probably be: last year's quantities, else the catalogue's expectation."""
+    for entry in reversed(openings):
         known = OpeningRecord.model_validate(entry.data)
         if (known.notice, known.occasion, known.fiscal_year) == (
-            opening.notice,
-            opening.occasion,
-            opening.fiscal_year - 1,
+            notice.id,
+            Occasion.ANNUAL,
+            fiscal_year - 1,
         ) and (composition := history_of(str(entry.cycle)).find(CompositionRecord)):
             last = composition.quantities
             return Counts(
@@ -89,8 +99,7 @@ def _planned(
                 sheets=last.sheets,
                 source_ja=f"前年度（{known.fiscal_year}年度）の実績",
             )
-    expected = notice.expected
-    if expected is None:
+    if (expected := notice.expected) is None:
         return None
     return Counts(stage="予定数量", **expected.model_dump(), source_ja="区の見込み")
 

@@ -165,6 +165,7 @@ class OpeningRecord(Record):
     reason_code: str
     reprint_of: CycleId | None = None
     originals: Originals | None = None
+    prepared: Digest | None = None
     synthetic: bool
     configuration: dict[str, Any]
     configuration_sha256: Digest

@@ -242,7 +242,7 @@ class RunningCycle:
         known = {self.configuration.party.signer: self.configuration.party.id}
         if not self.configuration.subcontractors:
             return known
-        opened_on = tokyo_date(self.history().entries[0].recorded_at)
+        opened_on = tokyo_date(self.history().records[0].recorded_at)
         consented = {
             held.content.subcontractor
             for held in self.register().ever(ConsentEntry)

@@ -5,7 +5,7 @@ entered. A mail that cannot be sent fails the task, and its retry tells only wha
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from notice_cycle.deadlines import (
     preparation_of,
     settled_elsewhere,
 )
+from notice_cycle.dispatch_plan import Plan
 from notice_cycle.errors import CannotLook, NoticeCycleError
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.heartbeat import Heartbeat
@@ -34,8 +35,17 @@ from notice_cycle.incidents.folded import IncidentReminder, incident_reminders
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.people import People
+from notice_cycle.preparation import (
+    PreparationOpened,
+    Readiness,
+    advised,
+    find_preparation,
+    prepare,
+    readiness,
+)
+from notice_cycle.quantities import planned_for_year
 from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
-from notice_cycle.register import due_reminders, read_register
+from notice_cycle.register import GateExcepted, Register, due_reminders, read_exceptions, read_register
 from notice_cycle.settings import Settings
 from notice_cycle_airflow.quantities import tell_all_quantities
 
@@ -60,9 +70,12 @@ def look(
         _beat(calendars)
         return "今日は閉庁日です。知らせは次の開庁日に届きます。"
     people = People.load(settings.config_folder)
-    told = 0
+    told = prepared = 0
     if not calendars.ward.why_closed(today):
         told = tell_all_quantities(ledger, settings, actor, partial(_hand_over, deliver=deliver))
+        prepared = open_preparations(
+            ledger, settings.config_folder, deadlines, calendars, now=now, actor=actor
+        )
         watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
         of_the_register, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
         reminders = [*incidents, *of_the_register]
@@ -82,7 +95,8 @@ def look(
     if unreadable:
         raise unreadable  # only now: a mistake in the register silences no due date
     late = sum(due.state == "red" for one in watched for due in one.dues)
-    return f"発送回 {len(watched)}件、期限超過 {late}件、メール {len(sending) + told}通。"
+    begun = f"準備の開始 {prepared}件、" if prepared else ""
+    return f"発送回 {len(watched)}件、{begun}期限超過 {late}件、メール {len(sending) + told}通。"
 
 
 def under_watch(
@@ -90,6 +104,8 @@ def under_watch(
 ) -> list[Watched]:
     """Every open cycle, and every yearly run that is being prepared, with its dues as judged now."""
     openings = ledger.entries(kind=OpeningRecord.kind())
+    register = _register(ledger, config, tokyo_date(now))
+    exceptions = read_exceptions(ledger)
     settings_confirmed = [
         YearSettingsRecord.model_validate(entry.data)
         for entry in ledger.entries(kind=YearSettingsRecord.kind())
@@ -102,19 +118,85 @@ def under_watch(
         if notice is None or history.withdrawn or history.entry_of(ClosingRecord):
             continue
         plan = plan_of(history, notice, deadlines, calendars)
-        met = settled_elsewhere(plan.fiscal_year, settings_confirmed, plan.rules)
-        dues = judge(plan, history, now, calendars, subject=entry.cycle or "", met=met)
+        ready = _ready(plan, notice, register, exceptions, calendars, now=now)
+        met = settled_elsewhere(plan.fiscal_year, settings_confirmed, plan.rules) | ready.settled
+        dues = advised(judge(plan, history, now, calendars, subject=entry.cycle or "", met=met), ready)
         run_path = f"/dags/{history.opening.dag_id}/runs/{history.opening.run_id}"
         found.append(_watched(notice, run_path, deadlines, dues))
     known = [OpeningRecord.model_validate(entry.data) for entry in openings]
-    for notice in notices.values():
-        preparation = preparation_of(notice, now, deadlines, calendars)
-        if preparation is None or opened(known, preparation):
-            continue
+    for notice, preparation in _in_preparation(notices, known, deadlines, calendars, now):
+        ready = _ready(preparation, notice, register, exceptions, calendars, now=now)
         met = settled_elsewhere(preparation.fiscal_year, settings_confirmed, preparation.rules)
-        dues = judge(preparation, None, now, calendars, subject=first_cycle_id(preparation), met=met)
+        subject = first_cycle_id(preparation)
+        dues = advised(
+            judge(preparation, None, now, calendars, subject=subject, met=met | ready.settled), ready
+        )
         found.append(_watched(notice, f"/dags/{notice.id}", deadlines, dues))
     return found
+
+
+def open_preparations(
+    ledger: Ledger,
+    config: Path,
+    deadlines: Deadlines,
+    calendars: Calendars,
+    *,
+    now: datetime,
+    actor: System,
+) -> int:
+    """Enters the preparation of every yearly dispatch whose time has come, once. How many were entered."""
+    openings = ledger.entries(kind=OpeningRecord.kind())
+    known = [OpeningRecord.model_validate(entry.data) for entry in openings]
+    register = _register(ledger, config, tokyo_date(now))
+    if register is None:
+        return 0
+    entered = 0
+    for notice, plan in _in_preparation(_readable(config), known, deadlines, calendars, now):
+        with ledger.locked(first_cycle_id(plan), PreparationOpened.kind()):
+            standing = ledger.entries(kind=PreparationOpened.kind())
+            if find_preparation(standing, notice.id, plan.fiscal_year):
+                continue
+            ready = _ready(plan, notice, register, read_exceptions(ledger), calendars, now=now)
+            counts = planned_for_year(notice, plan.fiscal_year, openings, ledger.history)
+            ledger.note(first_cycle_id(plan), prepare(plan, register, ready, counts), actor)
+            entered += 1
+    return entered
+
+
+def _in_preparation(
+    notices: Mapping[str, Notice],
+    known: Sequence[OpeningRecord],
+    deadlines: Deadlines,
+    calendars: Calendars,
+    now: datetime,
+) -> Iterator[tuple[Notice, Plan]]:
+    for notice in notices.values():
+        plan = preparation_of(notice, now, deadlines, calendars)
+        if plan is not None and not opened(known, plan):
+            yield notice, plan
+
+
+def _register(ledger: Ledger, config: Path, today: date) -> Register | None:
+    """None when it cannot be read: the reminders tell of that, and what it settles is nobody's fault meanwhile."""
+    try:
+        return read_register(ledger, config, today)
+    except NoticeCycleError:
+        return None
+
+
+def _ready(
+    plan: Plan,
+    notice: Notice,
+    register: Register | None,
+    exceptions: Sequence[GateExcepted],
+    calendars: Calendars,
+    *,
+    now: datetime,
+) -> Readiness:
+    if register is None:
+        by_register = frozenset(one.id for one in plan.rules.milestones if one.by_register)
+        return Readiness(settled=by_register, lacking={})
+    return readiness(plan, notice, register, calendars, today=tokyo_date(now), exceptions=exceptions)
 
 
 def _watched(notice: Notice, run_path: str, deadlines: Deadlines, dues: Sequence[Due]) -> Watched:

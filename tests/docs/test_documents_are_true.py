@@ -41,6 +41,7 @@ from notice_cycle.forms import SENT_BACK_REASONS
 from notice_cycle.ledger.checkpoints import CHECKPOINT_NAMESPACE
 from notice_cycle.opening import REASONS_JA
 from notice_cycle.posting import Posted
+from notice_cycle.preparation import PreparationOpened
 from notice_cycle.pullout.facts import PulloutRequested
 from notice_cycle.reconciliation import RESULTS_JA
 from notice_cycle.records import Fact, Record
@@ -53,7 +54,7 @@ from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
 # Facts that live with what enters them.
-assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged} <= set(Fact.__subclasses__())
+assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged, PreparationOpened} <= set(Fact.__subclasses__())
 assert {
     CopiesDeclared,
     CopyTransferred,

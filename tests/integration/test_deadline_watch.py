@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.builders import CYCLE, TASK, a_cycle, a_decision
+from tests.builders import CONFIG, CYCLE, TASK, a_cycle, a_decision
 from tests.unit.test_named_calendars import at
 
 from notice_cycle import clock
@@ -16,6 +16,7 @@ from notice_cycle.alerts import Mail
 from notice_cycle.deadlines import AlertSent
 from notice_cycle.errors import CannotLook, NotConfigured
 from notice_cycle.ledger.store import Ledger
+from notice_cycle.preparation import PreparationOpened
 from notice_cycle.register.reminders import Reminder
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import watching
@@ -108,6 +109,45 @@ def test_the_sign_of_life_is_not_left_when_a_mail_could_not_be_sent(
     with pytest.raises(CannotLook, match="メールサーバー"):
         looked(ledger, moved, "Fri 2026-07-03 13:00", box)
     assert not heartbeat.exists()
+
+
+def preparations(ledger: Ledger) -> dict[str | None, PreparationOpened]:
+    entries = ledger.entries(kind=PreparationOpened.kind())
+    return {entry.cycle: PreparationOpened.model_validate(entry.data) for entry in entries}
+
+
+def test_the_preparation_opens_with_the_yearly_plan_once_and_holds_counts_only(
+    ledger: Ledger, moved: Path
+) -> None:
+    looked(ledger, moved, "Thu 2026-04-30 13:00", Mailbox())
+    assert CYCLE not in preparations(ledger)  # sixty days before the start is Saturday, 2 May
+    said = looked(ledger, moved, "Thu 2026-05-07 13:00", Mailbox())
+    assert "準備の開始 3件" in said
+    assert "準備の開始" not in looked(ledger, moved, "Thu 2026-05-07 15:00", Mailbox())
+    opened = preparations(ledger)[CYCLE]
+    assert (opened.contracts, opened.missing) == (("2026-premium",), ())
+    assert (opened.handover_on, opened.posting_on) == (date(2026, 7, 6), date(2026, 7, 16))
+    assert opened.quantities_from in {"", "区の見込み"}
+    assert ledger.history(CYCLE).records == ()
+    assert ledger.verify().holds
+
+
+def test_the_preparation_tells_what_the_register_still_lacks(
+    ledger: Ledger, moved: Path, tmp_path: Path
+) -> None:
+    config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    register = config / "register.yaml"
+    text = register.read_text(encoding="utf-8")
+    register.write_text(text.replace(", window_on: 2026-03-23", ""), encoding="utf-8")
+    settings = Settings({"NOTICE_CYCLE_CONFIG": str(config)})
+    clock.move_to(at("Tue 2026-06-23 09:00"), moved)
+    box = Mailbox()
+    look(ledger, settings, TASK, box)
+    (told,) = [mail.text for mail in box if mail.to == "kaigo-hoken@ward.example"]
+    assert "再校・校了（担当）　納入通知書・普通徴収" in told
+    assert "足りないもの: 校了。" in told
+    assert "契約・認証" not in told
+    assert preparations(ledger)[CYCLE].missing == ("proof_final",)
 
 
 def test_a_yearly_run_that_was_not_opened_is_missed(ledger: Ledger, moved: Path) -> None:

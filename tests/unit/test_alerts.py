@@ -50,6 +50,9 @@ class AReminder(Frozen):
     runbook_anchor: str = "register"
 
 
+PREPARED = {one.id for one in PLAN.rules.milestones if one.by_register}
+
+
 def watched(history: CycleHistory, moment: str, name: str = CYCLE) -> Watched:
     return Watched(
         name_ja="納入通知書・普通徴収",
@@ -57,7 +60,7 @@ def watched(history: CycleHistory, moment: str, name: str = CYCLE) -> Watched:
         party=JULY.party,
         run_path=f"/dags/{JULY.id}/runs/1",
         escalation=DEADLINES.escalation,
-        dues=tuple(judge(PLAN, history, at(moment), CALENDARS, subject=name)),
+        dues=tuple(judge(PLAN, history, at(moment), CALENDARS, subject=name, met=PREPARED)),
     )
 
 

@@ -30,10 +30,11 @@ from notice_cycle.deadlines import (
     to_tell,
 )
 from notice_cycle.dispatch_plan import Plan, plan_annual
+from notice_cycle.gates import RULES
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import Posted
 from notice_cycle.records import Fact, Record, record_kinds
-from notice_cycle.values import Person
+from notice_cycle.values import Occasion, Person
 
 CONFIG = Path(__file__).parents[2] / "include" / "config"
 CALENDARS = Calendars.from_file()
@@ -66,6 +67,7 @@ def delivered(moment: str) -> CycleHistory:
     return moved_to(cycle.up_to(r.DeliveryConfirmationRecord), delivery_confirmation=on)
 
 
+PREPARED = {one.id for one in PLAN.rules.milestones if one.by_register}
 PLANNED = at("Mon 2026-07-06 11:30")
 
 
@@ -169,7 +171,7 @@ def test_nobody_is_late_with_a_step_that_cannot_be_taken_yet() -> None:
     stuck = a_cycle().up_to(r.YearSettingsRecord).history()  # the extraction never came
     late = {
         due.milestone
-        for due in judge(PLAN, stuck, at("Mon 2026-07-20 09:00"), CALENDARS, subject=CYCLE)
+        for due in judge(PLAN, stuck, at("Mon 2026-07-20 09:00"), CALENDARS, subject=CYCLE, met=PREPARED)
         if due.state == "red"
     }
     assert late == {"extraction", "handover", "posting"}
@@ -244,8 +246,32 @@ def test_what_another_cycle_confirmed_is_settled() -> None:
 def test_before_it_is_opened_only_the_opening_is_anybodys_business() -> None:
     now = at("Wed 2026-07-01 10:01")
     dues = judge(PLAN, None, now, CALENDARS, subject=first_cycle_id(PLAN))
-    assert [(due.milestone, due.state) for due in dues] == [("year_settings", "red"), ("opening", "red")]
+    assert [(due.milestone, due.state) for due in dues] == [
+        ("proof_first", "red"),
+        ("year_settings", "red"),
+        ("contract_gates", "red"),
+        ("proof_final", "red"),
+        ("opening", "red"),
+    ]
     assert first_cycle_id(PLAN) == CYCLE
+
+
+@pytest.mark.parametrize(
+    ("moment", "state"),
+    [
+        ("Wed 2026-06-17 16:59", "open"),
+        ("Wed 2026-06-17 17:00", "amber"),
+        ("Mon 2026-06-22 17:00", "amber"),
+        ("Mon 2026-06-22 17:01", "red"),
+    ],
+)
+def test_what_the_register_settles_is_due_before_the_yearly_run_only(moment: str, state: str) -> None:
+    assert the("proof_final", None, at(moment)).state == state
+    assert the("proof_final", None, at(moment), ("proof_final",)).state == "done"
+    assert the("proof_final", a_cycle().up_to(r.HandoverRecord).history(), at(moment)).state == "done"
+    by_hand = PLAN.model_copy(update={"occasion": Occasion.SUPPLEMENTARY})
+    dues = judge(by_hand, a_cycle().up_to(r.OpeningRecord).history(), at(moment), CALENDARS, subject=CYCLE)
+    assert PREPARED.isdisjoint(due.milestone for due in dues)
 
 
 @pytest.mark.parametrize(
@@ -288,6 +314,12 @@ def test_every_record_that_settles_or_anchors_exists_with_its_field() -> None:
         if field:
             assert kind in record_kinds(), one.id
             assert field == "recorded_at" or field in kinds[kind].model_fields, one.id
+
+
+def test_every_gate_of_the_preparation_is_one_of_the_hand_over() -> None:
+    named = {gate for one in DEADLINES.milestones for gate in one.gates}
+    assert named
+    assert {RULES[gate].stage for gate in named} == {"handover"}
 
 
 def test_every_milestone_has_its_section_in_the_runbook() -> None:

@@ -210,6 +210,25 @@ def test_a_rehearsal_is_a_supplementary_run_of_invented_data() -> None:
         Openings().opened(supplementary("rehearsal"), synthetic=False, fictitious=False)
 
 
+def test_an_annual_run_names_its_preparation_and_another_none() -> None:
+    entry = a_cycle().history().entries[0]
+    openings = Openings()
+
+    def prepared(request: OpeningRequest) -> str | None:
+        _, record = open_cycle(
+            request,
+            the_configuration(),
+            [],
+            openings.histories.__getitem__,
+            synthetic=True,
+            preparation=entry,
+        )
+        return record.prepared
+
+    assert prepared(a_request()) == entry.digest
+    assert prepared(supplementary("moved_in")) is None
+
+
 def test_a_drill_is_a_run_of_invented_data_for_a_notice_that_goes_by_line() -> None:
     _, opening = Openings().opened(supplementary("drill"))
     assert (opening.reason_code, opening.synthetic) == ("drill", True)

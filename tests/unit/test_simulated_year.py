@@ -213,12 +213,33 @@ def the_year() -> tuple[tuple[datetime, str, str, tuple[str, ...]], ...]:
     return tuple(sent)
 
 
+# The papers are ready before they are due; one proof is approved two days late.
+PREPARED = {"proof_first", "contract_gates", "proof_final"}
+LATE_PROOF = ("premium_notice_special", datetime(2026, 6, 24, 15, tzinfo=TOKYO))
+
+
+def _prepared(plan: Plan, now: datetime) -> set[str]:
+    notice, approved_at = LATE_PROOF
+    waiting = (plan.notice, plan.fiscal_year) == (notice, YEAR.year) and now < approved_at
+    return PREPARED - {"proof_final"} if waiting else PREPARED
+
+
 def _watched(cycles: list[Played], now: datetime) -> list[Watched]:
     begun = [one for one in cycles if one.history.entries[0].recorded_at <= now]
     # The year's settings are confirmed in April's run and hold for all others.
     met = {"year_settings"} if begun else set[str]()
     found = [
-        (one.plan, judge(one.plan, one.until(now), now, CALENDARS, subject=one.id, met=met))
+        (
+            one.plan,
+            judge(
+                one.plan,
+                one.until(now),
+                now,
+                CALENDARS,
+                subject=one.id,
+                met=met | _prepared(one.plan, now),
+            ),
+        )
         for one in begun
         if now <= one.closed_at
     ]
@@ -226,7 +247,7 @@ def _watched(cycles: list[Played], now: datetime) -> list[Watched]:
     for notice in NOTICES.values():
         plan = preparation_of(notice, now, DEADLINES, CALENDARS)
         if plan is not None and (plan.fiscal_year != YEAR.year or notice.id not in opened):
-            done = met if plan.fiscal_year == YEAR.year else set[str]()
+            done = (met if plan.fiscal_year == YEAR.year else set[str]()) | _prepared(plan, now)
             found.append((plan, judge(plan, None, now, CALENDARS, subject=first_cycle_id(plan), met=done)))
     return [
         Watched(

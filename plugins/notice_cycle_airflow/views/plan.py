@@ -42,10 +42,13 @@ def page(dag_id: str, run_id: str, slip: int = Query(0, ge=0, le=max(SLIPS))) ->
 
 def _plan(dag_id: str, run_id: str, slip: int) -> PlanPage | None:
     from notice_cycle.catalogue import load_notice
-    from notice_cycle.deadlines import load, settled_elsewhere
+    from notice_cycle.deadlines import load, plan_of, settled_elsewhere
     from notice_cycle.ledger.store import Ledger
+    from notice_cycle.preparation import readiness
     from notice_cycle.records import YearSettingsRecord
+    from notice_cycle.register import read_exceptions, read_register
     from notice_cycle.settings import Settings
+    from notice_cycle.values import Occasion
 
     found = find_cycle(dag_id, run_id)
     if found is None or found[1].withdrawn:
@@ -60,6 +63,13 @@ def _plan(dag_id: str, run_id: str, slip: int) -> PlanPage | None:
     ]
     rules = deadlines.rules(opening.notice, opening.fiscal_year, notice.party)
     met = settled_elsewhere(opening.fiscal_year, confirmed, rules)
+    if opening.occasion is Occasion.ANNUAL:
+        plan = plan_of(history, notice, deadlines, calendars)
+        ledger = Ledger(settings.ledger_reader_dsn)
+        register = read_register(ledger, settings.config_folder, clock.today())
+        met |= readiness(
+            plan, notice, register, calendars, today=clock.today(), exceptions=read_exceptions(ledger)
+        ).settled
     return plan_page(cycle, history, notice, deadlines, calendars, now=clock.now(), slip=slip, met=met)
 
 
