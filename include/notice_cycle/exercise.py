@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal
 
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.opening import DRILL
 from notice_cycle.records import (
     AnswerRefused,
     ClosingRecord,
@@ -18,6 +17,9 @@ from notice_cycle.records import (
     ReplyRefused,
     RouteSwitched,
 )
+
+DRILL = "drill"
+"""The reason code by which a dispatch is opened as this exercise."""
 
 LGWAN_DRILL: Literal["LGWAN 停止時の媒体での引渡し"] = "LGWAN 停止時の媒体での引渡し"
 """How the register calls this exercise among others."""

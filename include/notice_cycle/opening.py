@@ -7,17 +7,17 @@ in a ledger that was begun for invented data. A 再作成 names the dispatch it 
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast, get_args
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.errors import Conflict, Refused
+from notice_cycle.exercise import DRILL
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.posting import all_posted_at
 from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
+from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
-
-if TYPE_CHECKING:  # the register folds exercises, which are known by their opening
-    from notice_cycle.register import Register
 
 REASONS_JA = {
     "annual": "当初賦課",
@@ -33,11 +33,12 @@ REASONS_JA = {
 }
 """Reason codes of a run and how they read on the trigger form."""
 
-REPRINT, REHEARSAL, DRILL = "reprint", "rehearsal", "drill"
+REPRINT, REHEARSAL = "reprint", "rehearsal"
 OF_INVENTED_DATA = frozenset({REHEARSAL, DRILL})
 """Reasons of runs that may precede the contract and never touch real data."""
 
 ORIGINALS_JA = get_args(Originals)
+PULLED = ORIGINALS_JA[0]
 
 
 class OpeningRequest(Frozen):
@@ -53,7 +54,7 @@ class OpeningRequest(Frozen):
     originals: str = ""
 
 
-def by_default_route(configuration: Configuration, register: "Register", day: date) -> Configuration:
+def by_default_route(configuration: Configuration, register: Register, day: date) -> Configuration:
     """LGWAN by itself only from a registered coupled terminal; without one the officer's own upload is the default."""
     if configuration.notice.route != "lgwan" or register.coupled_terminals(day):
         return configuration
@@ -171,4 +172,9 @@ def _refuse_reprint(
         raise Refused(
             "もとの通知をどうしたかが選ばれていません。同じ人に二通届くおそれがあります。",
             advice="差し出す前にすべて抜き取ってから、「もとの通知」を選んで開始してください。差し出した後は、変更通知書で直します。",
+        )
+    if request.originals == PULLED and all_posted_at(history):
+        raise Refused(
+            f"もとの発送回 {request.reprint_of} は、納品した封筒をすべて差し出したと記録されています。抜き取ったことと合いません。",
+            advice="差し出した後の誤りは変更通知書で直します。差出しの記録が誤りなら、先に「差出しの記録」を直してください。",
         )

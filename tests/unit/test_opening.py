@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tests.builders import (
     CYCLE,
     NOTICE,
+    OPENED_AT,
     a_cycle,
     a_decision,
     a_digest,
@@ -23,6 +24,7 @@ from notice_cycle.errors import Conflict, Refused
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.opening import REASONS_JA, OpeningRequest, by_default_route, open_cycle
+from notice_cycle.posting import Posted
 from notice_cycle.records import DecisionKind
 from notice_cycle.values import CycleId, Occasion
 
@@ -247,6 +249,24 @@ def test_a_reprint_names_its_parent_and_what_became_of_the_letters() -> None:
     assert (opening.reprint_of, opening.originals) == (CYCLE, PULLED)
     _, other = handed_over().opened(supplementary("moved_in"))
     assert (other.reprint_of, other.originals) == (None, None)
+
+
+def test_letters_that_were_all_posted_cannot_have_been_pulled() -> None:
+    delivered = a_cycle().up_to(r.DeliveryRecord)
+    envelopes = delivered[r.DeliveryRecord].envelopes_delivered
+    request = supplementary("reprint", reprint_of=CYCLE, originals=PULLED)
+
+    def after_posting(count: int) -> Openings:
+        posted = Posted(
+            receipt_number="1", party="", envelopes=count, post_office="架空郵便局", posted_at=OPENED_AT
+        )
+        openings = Openings(CYCLE)
+        openings.histories[CYCLE] = delivered.noting(posted).history()
+        return openings
+
+    assert after_posting(envelopes - 1).opened(request)[1].reprint_of == CYCLE
+    with pytest.raises(Refused, match="すべて差し出したと記録されています"):
+        after_posting(envelopes).opened(request)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from typing import Literal
 
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration
+from notice_cycle.exercise import DRILL
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.opening import DRILL, OF_INVENTED_DATA
+from notice_cycle.opening import OF_INVENTED_DATA
 from notice_cycle.records import (
     CompositionRecord,
     CopyWithdrawn,
