@@ -9,11 +9,13 @@ def encryption() -> None:
     def encrypt() -> str:
         """委託先に確定数量を知らせ、承認された印字データを暗号化して送信箱に置きます。パスワードは一時保管領域の中だけで作ります。"""
         from notice_cycle import clock
+        from notice_cycle.composition.differences import refuse_late_entries
         from notice_cycle.encryption.package import encrypt_package, next_number
         from notice_cycle.records import CompositionRecord, EncryptionRecord, HandoverApprovalRecord
         from notice_cycle_airflow.notifiers.ward_mail import deliver
         from notice_cycle_airflow.quantities import try_to_tell_quantities
         from notice_cycle_airflow.run_context import current_cycle, telling
+        from notice_cycle_airflow.sources import differences
 
         with telling():
             cycle = current_cycle()
@@ -21,6 +23,11 @@ def encryption() -> None:
 
             def encrypted(history):
                 cycle.judge_gates("encryption")
+                refuse_late_entries(
+                    differences(cycle),
+                    history.latest(CompositionRecord),
+                    history.latest(HandoverApprovalRecord),
+                )
                 return encrypt_package(
                     history.latest(CompositionRecord),
                     history.latest(HandoverApprovalRecord),

@@ -249,7 +249,8 @@ class ValidationConfirmationRecord(Record):
 class CompositionRecord(Record):
     """印字データ作成: the print file, its quantities, and everything that was decided on the way to it.
 
-    `excluded` and `corrected` count what the differential list changed, by reason; `replaced_characters` the
+    `excluded` and `corrected` count what the differential list changed, by reason, `differences_read` its entries then
+    (None: there is none, or the record is older than the count); `replaced_characters` the
     外字 that were printed as agreed with the contractor; `ambiguous` the cases of bundling a person should see.
     """
 
@@ -264,6 +265,7 @@ class CompositionRecord(Record):
     excluded: dict[str, int]
     corrected: int
     unknown_differences: int
+    differences_read: int | None = None
     ambiguous: int
     replaced_characters: dict[str, int]
     without_customer_barcode: int

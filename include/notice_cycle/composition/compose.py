@@ -97,6 +97,7 @@ def compose(
         excluded=dict(changes.excluded),
         corrected=changes.corrected,
         unknown_differences=changes.unknown,
+        differences_read=changes.read,
         ambiguous=len(plan.bundles.ambiguous),
         replaced_characters=dict(repertoire.replaced),
         without_customer_barcode=_without_customer_barcode(staged.columns, plan.bundles),

@@ -1,6 +1,7 @@
 """The differential list 差分一覧: who died or moved out is left out, a changed 送付先 is corrected, each counted.
 
-It arrives between extraction and approval. A correction must be complete; a notice with a corrected addressee
+It arrives between extraction and approval; what arrives after the composition sends back before anything is
+encrypted. A correction must be complete; a notice with a corrected addressee
 goes in an envelope of its own, because the new addressee is registered under no recipient id yet. Refuses
 incomplete corrections, unknown reasons, and two different entries of the same moment. Holds personal data.
 """
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from notice_cycle.composition.columns import digits_of
 from notice_cycle.errors import Conflict, Refused
+from notice_cycle.records import CompositionRecord, HandoverApprovalRecord
 
 EXCLUDING = ("death", "moved_out")
 CORRECTING = "recipient_changed"
@@ -29,6 +31,7 @@ class Differences:
         """`listed`: the columns notice_no, reason, noted_at and the addressee's. Raises Refused or Conflict."""
         self.excluded: Counter[str] = Counter()
         self.corrected = 0
+        self.read: int | None = listed.num_rows if isinstance(listed, pa.Table) else None
         entries = (listed if isinstance(listed, pa.Table) else pa.table(listed or {})).to_pylist()
         _refuse_unknown_reasons(entries)
         latest = _latest(entries)
@@ -69,6 +72,20 @@ class Differences:
         gone = rows["notice_no"].filter(leaves).to_pylist()
         self.excluded.update(self._excluding[notice_no] for notice_no in gone)
         return rows.filter(pc.invert(leaves)) if gone else rows
+
+
+def refuse_late_entries(
+    listed: pa.Table | None, composition: CompositionRecord, approval: HandoverApprovalRecord
+) -> None:
+    """Raises Refused when the list has grown since the composition by what was noted before the approval."""
+    if listed is None or composition.differences_read is None:
+        return
+    after = sum(noted_at > approval.approved_at for noted_at in listed["noted_at"].to_pylist())
+    if (late := listed.num_rows - composition.differences_read - after) > 0:
+        raise Refused(
+            f"印字データを作った後、引渡し承認の前に、差分一覧に{late}件が加わっています。",
+            advice="暗号化せずに止めました。「やり直し」（段階は印字データ作成）を記録し、作り直したものの承認を受けてください。",
+        )
 
 
 def _latest(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.builders import TANTO
 from tests.unit.composition.notices import a_notice, composed, printed
 
+from notice_cycle.composition.differences import refuse_late_entries
 from notice_cycle.errors import Conflict, Refused
+from notice_cycle.records import HandoverApprovalRecord
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import PRINT_FILE
 
@@ -133,4 +136,41 @@ def test_a_correction_passes_the_character_gate(vault: CycleVault) -> None:
 
 
 def test_no_list_and_an_empty_one_change_nothing(vault: CycleVault) -> None:
-    assert composed(vault, a_notice(1)) == composed(vault, a_notice(1), differences=listed())
+    without, empty = composed(vault, a_notice(1)), composed(vault, a_notice(1), differences=listed())
+    assert (without.differences_read, empty.differences_read) == (None, 0)
+    assert without == empty.model_copy(update={"differences_read": None})
+
+
+@pytest.mark.parametrize(
+    ("more", "late"),
+    [
+        ([], 0),
+        ([entry(7, "death", minutes=20)], 1),  # noted before the approval
+        ([entry(7, "death", minutes=20), entry(8, "moved_out", minutes=90)], 1),
+        ([entry(8, "moved_out", minutes=90)], 0),  # noted after it: the envelope is pulled out instead
+    ],
+)
+def test_what_is_noted_between_composition_and_approval_is_not_passed_over(
+    vault: CycleVault, more: list[dict[str, Any]], late: int
+) -> None:
+    known = [entry(3, "death"), entry(5, "moved_out", minutes=10)]
+    record = composed(vault, *(a_notice(n) for n in range(1, 31)), differences=listed(*known))
+    assert record.differences_read == 2
+    approval = HandoverApprovalRecord(
+        approved_by=TANTO, approved_at=AT + timedelta(minutes=60), print_file_sha256=record.print_file.sha256
+    )
+    if late:
+        with pytest.raises(Refused, match=f"{late}件が加わっています"):
+            refuse_late_entries(listed(*known, *more), record, approval)
+    else:
+        refuse_late_entries(listed(*known, *more), record, approval)
+
+
+def test_a_dropped_file_and_an_older_record_have_no_list_to_compare(vault: CycleVault) -> None:
+    record = composed(vault, a_notice(1))
+    assert record.differences_read is None
+    approval = HandoverApprovalRecord(
+        approved_by=TANTO, approved_at=AT, print_file_sha256=record.print_file.sha256
+    )
+    refuse_late_entries(None, record, approval)
+    refuse_late_entries(listed(entry(1, "death")), record, approval)
