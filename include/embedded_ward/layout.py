@@ -185,7 +185,13 @@ class WardLayout:
             self.logs,
         ):
             directory.mkdir(parents=True, exist_ok=True)
-        for private in (self.secrets, self.vault, self.print_tray, self.contractor_home / "keys"):
+        for private in (
+            self.secrets,
+            self.vault,
+            self.print_tray,
+            self.results,
+            self.contractor_home / "keys",
+        ):
             private.mkdir(exist_ok=True)
             private.chmod(0o700)
         record = self.root / "runtime_directory"

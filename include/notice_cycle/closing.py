@@ -19,6 +19,7 @@ from notice_cycle.records import (
     DestructionRecord,
     MediaReturn,
     PassphraseReturn,
+    ResultsReturned,
 )
 from notice_cycle.stage import CYCLE_RECORDS, is_passed_over
 from notice_cycle.values import found_file
@@ -75,7 +76,9 @@ def close(history: CycleHistory, verdict: Verdict, *, at: datetime) -> ClosingRe
             f"証跡が揃っていません: {'、'.join(missing)}。", advice="足りない段階から実行してください。"
         )
     beside = {
-        e.kind: e.digest for e in history.entries if e.kind in {MediaReturn.kind(), PassphraseReturn.kind()}
+        e.kind: e.digest
+        for e in history.entries
+        if e.kind in {MediaReturn.kind(), PassphraseReturn.kind(), ResultsReturned.kind()}
     }
     return ClosingRecord(
         evidence=standing | beside, ledger_entries=verdict.entries, ledger_head=verdict.head, closed_at=at

@@ -19,7 +19,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from notice_cycle.errors import Altered, CannotLook, NotConfigured
-from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.fiscal_year import TOKYO, tokyo_date
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.notice_reconciliation import Dispatched, Letter, pulled_numbers
 from notice_cycle.posting import all_posted_at, postings
@@ -164,7 +164,7 @@ def write_results(
             "file": name,
             "count": str(len(found)),
             "sha256": file.sha256,
-            "as_of": as_of.isoformat(timespec="seconds"),
+            "as_of": as_of.astimezone(TOKYO).isoformat(timespec="seconds"),
             **{f"result.{result}": str(results[result]) for result in RESULTS_JA},
         }
     )

@@ -4,7 +4,17 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.builders import CYCLE, NOTICE, OPENED_AT, a_contractor, a_cycle, a_decision, a_digest, a_receipt
+from tests.builders import (
+    CYCLE,
+    NOTICE,
+    OPENED_AT,
+    a_contractor,
+    a_cycle,
+    a_decision,
+    a_digest,
+    a_file,
+    a_receipt,
+)
 
 from notice_cycle import records as r
 from notice_cycle.closing import close, survey
@@ -27,6 +37,15 @@ def test_a_complete_cycle_closes_with_all_its_evidence() -> None:
     assert record.evidence == {entry.kind: entry.digest for entry in history.entries}
     assert len(record.evidence) == len(NEEDED)
     assert (record.ledger_entries, record.ledger_head) == (19, a_digest("head"))
+
+
+def test_what_the_core_system_was_told_is_evidence_too() -> None:
+    told = r.ResultsReturned(
+        file=a_file("results.csv"), control_file=a_file("results.ctl"), layout_valid_from=OPENED_AT.date(),
+        results={"sent": 40}, written_at=OPENED_AT,
+    )  # fmt: skip
+    history = COMPLETE.noting(told).history()
+    assert close(history, HOLDS, at=OPENED_AT).evidence["results_returned"] == history.entries[-1].digest
 
 
 @pytest.mark.parametrize("last", NEEDED[:-1], ids=lambda record: record.kind())

@@ -190,6 +190,7 @@ class TestFiles:
         lines = dict(line.split("=") for line in control.decode().splitlines())
         assert (lines["count"], lines["sha256"], lines["file"]) == ("2", sha256(data), f"{CYCLE}.csv")
         assert (lines["result.sent"], lines["result.pulled"], lines["result.withdrawn"]) == ("1", "1", "0")
+        assert lines["as_of"] == "2026-07-01T09:00:00+09:00"
         assert (fact.file.sha256, fact.control_file.sha256) == (sha256(data), sha256(control))
         assert fact.results == {"sent": 1, "pulled": 1}
         assert "0000000001" not in fact.model_dump_json()
