@@ -45,16 +45,16 @@ def number(n: int) -> str:
     return f"{n:011d}"
 
 
-def six() -> ACycle:
+def six(last: type[r.Record] = r.DeliveryRecord) -> ACycle:
     """Six notices in five envelopes of two lots, delivered."""
     quantities = {"persons": 6, "notices": 6, "envelopes": 5, "sheets": 6}
-    return a_cycle(persons=6).up_to(r.DeliveryRecord).with_(
+    return a_cycle(persons=6).up_to(last).with_(
         composition={"quantities": quantities, "lots": LOTS},
         delivery={"envelopes_delivered": 5, "sheets_printed": 6, "deliveries": lots(2, 3)},
     )  # fmt: skip
 
 
-def write_index(vault: CycleVault) -> None:
+def write_index(vault: CycleVault, letters: int = 6) -> None:
     rows = [
         {
             "notice_no": number(n), "insured_no": f"{n:010d}", "envelope_no": envelope,
@@ -62,7 +62,7 @@ def write_index(vault: CycleVault) -> None:
         }
         for n, envelope in ENVELOPES.items()
     ]  # fmt: skip
-    table = pa.Table.from_pylist(rows)
+    table = pa.Table.from_pylist(rows[:letters])
     with vault.writing(DISPATCH_INDEX) as artefact, ipc.new_stream(artefact.buffer, table.schema) as stream:
         stream.write_table(table)
 
