@@ -10,7 +10,7 @@ import io
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,12 +55,13 @@ from notice_cycle.replies import (
     receptions,
     standing_of,
 )
+from notice_cycle.strays import Lying, Seen, StraysFound, find_strays, untold
 from notice_cycle.values import StoredFile, known_name, sha256
 from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail
 from notice_cycle_airflow.run_context import RunningCycle
 
 _log = logging.getLogger(__name__)
-_MAX_SIGNATURE_BYTES = 4096
+MAX_SIGNATURE_BYTES = 4096
 
 
 def incident_told(admitted: door.Admitted[IncidentNotice], received_at: datetime) -> IncidentTold:
@@ -77,11 +78,27 @@ def incident_told(admitted: door.Admitted[IncidentNotice], received_at: datetime
     )
 
 
+def tell_of_incident(
+    admitted: door.Admitted[IncidentNotice], received_at: datetime, mail: Callable[..., None]
+) -> None:
+    """The mail 【事故の通知】 to those who must act; `mail` fills in which dispatch it is about."""
+    mail(
+        "incident_notice",
+        ("director", "operator"),
+        party=admitted.party,
+        persons=f"{admitted.message.persons_at_most:,}",
+        at=f"{received_at.astimezone(clock.TOKYO):%Y-%m-%d %H:%M}",
+    )
+
+
 class ReplyFolder(Protocol):
     """The contractor's folder on his host, or on the ward's desk."""
 
     async def listing(self) -> list[RemoteFile]:
-        """What lies there."""
+        """The files that lie there."""
+
+    async def everything(self) -> list[Lying]:
+        """All that lies there, by its own name."""
 
     async def read(self, name: str, *, max_bytes: int) -> bytes | None:
         """At most `max_bytes` + 1 bytes of a file, None when there is no such file."""
@@ -111,6 +128,14 @@ class Desk:
 
     async def listing(self) -> list[RemoteFile]:
         """The folder's ordinary files by name; empty when there is no folder."""
+        return [
+            RemoteFile(name=known_name(one.name), size_bytes=one.size_bytes)
+            for one in await self.everything()
+            if one.is_file
+        ]
+
+    async def everything(self) -> list[Lying]:
+        """Files, folders and links by their own names; empty when there is no folder."""
         try:
             with os.scandir(self._folder) as entries:
                 found = {each.name: each.stat(follow_symlinks=False) for each in entries}
@@ -119,10 +144,13 @@ class Desk:
         except OSError as failed:
             raise _unreadable(failed) from None
         return [
-            RemoteFile(name=known_name(name), size_bytes=status.st_size)
+            Lying(name, status.st_size, stat.S_ISREG(status.st_mode))
             for name, status in sorted(found.items())
-            if stat.S_ISREG(status.st_mode)
         ]
+
+    def within(self, name: str) -> "Desk":
+        """A folder in this one."""
+        return Desk(self._folder / name)
 
     async def read(self, name: str, *, max_bytes: int) -> bytes | None:
         """At most `max_bytes` + 1 bytes of a file, None when there is no such file. No link is followed."""
@@ -173,8 +201,8 @@ class Reception:
 
     @property
     def package(self) -> str:
-        """The newest package: answers to earlier ones are not waited for."""
-        return self.history.latest(EncryptionRecord).package
+        """The newest package, also while its encryption is done again: answers to earlier ones are not waited for."""
+        return self.history.ever(EncryptionRecord)[-1].package
 
     async def find(self, folder: ReplyFolder, kinds: Collection[str]) -> list[Found]:
         """The complete messages of some kinds that lie in a folder, and what was entered as paper on the desk."""
@@ -194,7 +222,7 @@ class Reception:
             content = await folder.read(laid.file, max_bytes=MAX_MESSAGE_BYTES)
             signature = b""
             if signed:
-                signature = await folder.read(f"{laid.file}.sig", max_bytes=_MAX_SIGNATURE_BYTES) or b""
+                signature = await folder.read(f"{laid.file}.sig", max_bytes=MAX_SIGNATURE_BYTES) or b""
             if content is None or (signed and not signature):
                 continue
             if signed or paper_of(self.history, laid.kind, sha256(content)):
@@ -349,14 +377,16 @@ class Reception:
                 quarantined_as=kept_as,
             )
         )
-        self._tell_refusal(wrong, found.laid.message.label_ja)
+        # Of an incident the director hears too, whatever is wrong with the notice.
+        to = ("director", "operator") if found.laid.message is IncidentNotice else ("operator",)
+        self._tell_refusal(wrong, found.laid.message.label_ja, to)
 
-    def _tell_refusal(self, wrong: Refused, label: str) -> None:
+    def _tell_refusal(self, wrong: Refused, label: str, to: tuple[str, ...] = ("operator",)) -> None:
         against = {MalwareFound: "のマルウェア", Unprotected: "の暗号化されていない個人情報"}.get(type(wrong))
         if against:
             self._mail("violation", TOLD_TO["violation"], what_ja=label + against, reason=str(wrong))
         else:
-            self._mail("reply_refused", "operator", message=label, reason=str(wrong))
+            self._mail("reply_refused", to, message=label, reason=str(wrong))
 
     def _stop(self, found: Found, party: str, digest: str) -> None:
         """Keeps both, tells, and leaves it to a person: `once` lets no stage go on meanwhile."""
@@ -387,13 +417,7 @@ class Reception:
         told = {fact.message_sha256 for fact in self.history.facts(IncidentTold)}
         for admitted in self.cycle.all_received(IncidentNotice, but=told):
             received_at = clock.now()
-            self._mail(
-                "incident_notice",
-                ("director", "operator"),
-                party=admitted.party,
-                persons=f"{admitted.message.persons_at_most:,}",
-                at=f"{received_at.astimezone(clock.TOKYO):%Y-%m-%d %H:%M}",
-            )
+            tell_of_incident(admitted, received_at, self._mail)
             self._note(incident_told(admitted, received_at))
 
     # ---- enclosures
@@ -453,6 +477,22 @@ class Reception:
                 kept_as=kept_as,
             )
         )
+
+    # ---- what is no message
+
+    async def tell_strays(self, folder: ReplyFolder, seen: Seen) -> None:
+        """Tells once what lies there, unchanged since the look before, and is no message."""
+        strays = find_strays(
+            [one for one in await folder.everything() if seen.is_settled(self.package, one)],
+            self.cycle.signers,
+            self.cycle.configuration.party.id,
+            announced={one.message.file for one in self.cycle.all_received(Enclosure)},
+            on_paper={(fact.message, fact.party) for fact in self.history.facts(PaperReply)},
+        )
+        if fact := untold(list(strays), self.package, self.history.facts(StraysFound)):
+            self._note(fact)
+            listed = "\n".join(stray.sentence_ja for stray in fact.found)
+            self._mail("reply_stray", "operator", folder=fact.folder, listed=listed)
 
     # ---- telling
 

@@ -1,4 +1,4 @@
-"""One look of 届出の受信: into the reply folders of all open cycles, for what no waiting task looks for.
+"""One look of 届出の受信: into the reply folders of all open cycles, for what no waiting task looks for, and elsewhere.
 
 One cycle whose host does not answer holds up no other; it is told in the log and looked at again.
 """
@@ -16,7 +16,9 @@ from notice_cycle.ledger.store import Ledger
 from notice_cycle.records import ClosingRecord, EncryptionRecord, HandoverRecord, OpeningRecord, PaperReply
 from notice_cycle.replies import transcribed
 from notice_cycle.settings import Settings
+from notice_cycle.strays import Seen
 from notice_cycle.values import Person
+from notice_cycle_airflow.elsewhere import look_elsewhere, looked_into
 from notice_cycle_airflow.replies import Reception, find_transcription, reply_folder
 from notice_cycle_airflow.run_context import RunningCycle
 
@@ -26,16 +28,21 @@ _log = logging.getLogger(__name__)
 def look(ledger: Ledger, settings: Settings, actor: System, context: Any) -> str:
     """Looks once. Gives a Japanese line for the log; raises, at the end, what a person must put right."""
     wrong: NoticeCycleError | None = None
-    looked = 0
-    for cycle in open_cycles(ledger, settings, actor):
+    looked, seen = 0, Seen(settings.inbox / "seen.json")
+    waiting = open_cycles(ledger, settings, actor)
+    for cycle in waiting:
         try:
-            asyncio.run(look_at(cycle, context))
+            asyncio.run(look_at(cycle, context, seen))
             looked += 1
         except CannotLook as unreachable:
             _log.warning("%s: %s", cycle.id, unreachable)
         except NoticeCycleError as stop:
             _log.error("%s: %s", cycle.id, stop)
             wrong = wrong or stop
+    look_elsewhere(
+        all_cycles(ledger, settings, actor), {looked_into(cycle) for cycle in waiting}, seen, context
+    )
+    seen.keep()
     if wrong:
         raise wrong
     return f"発送回 {looked}件の届出を見ました。"
@@ -44,24 +51,37 @@ def look(ledger: Ledger, settings: Settings, actor: System, context: Any) -> str
 def open_cycles(ledger: Ledger, settings: Settings, actor: System) -> list[RunningCycle]:
     """Every cycle whose package has been handed over, and that is neither closed nor withdrawn."""
     found = []
-    for entry in ledger.entries(kind=OpeningRecord.kind()):
-        history = ledger.history(entry.cycle or "")
+    for cycle in all_cycles(ledger, settings, actor):
+        history = cycle.history()
         if (
             history.find(EncryptionRecord)
             and history.ever(HandoverRecord)
             and not history.entry_of(ClosingRecord)
         ):
-            found.append(RunningCycle(id=entry.cycle or "", actor=actor, settings=settings, ledger=ledger))
+            found.append(cycle)
     return found
 
 
-async def look_at(cycle: RunningCycle, context: Any) -> None:
-    """Takes in what lies in a cycle's folder; what a stage still waits for is left to that stage's own task."""
+def all_cycles(ledger: Ledger, settings: Settings, actor: System) -> list[RunningCycle]:
+    """Every cycle there ever was, in order of opening."""
+    openings = ledger.entries(kind=OpeningRecord.kind())
+    return [
+        RunningCycle(id=cycle, actor=actor, settings=settings, ledger=ledger)
+        for cycle in dict.fromkeys(entry.cycle or "" for entry in openings)
+    ]
+
+
+async def look_at(cycle: RunningCycle, context: Any, seen: Seen) -> None:
+    """Takes in what lies in a cycle's folder; what a stage still waits for is left to that stage's own task.
+
+    What is no message, and lies as it lay at the look before (`seen`), is told.
+    """
     reception = Reception(cycle, context)
     async with reply_folder(cycle, reception.history) as folder:
         found = await reception.find(folder, MESSAGES)
         reception.take([one for one in found if not reception.is_left_to_its_stage(one)])
         await reception.take_enclosures(folder)
+        await reception.tell_strays(folder, seen)
 
 
 def enter_transcription(cycle: RunningCycle, asked: dict[str, str], person: Person) -> PaperReply:

@@ -1,11 +1,13 @@
 """Looking for a contractor's messages on a real SFTP host, against a real ledger: what is taken and what is not."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.builders import TASK, AContractor, a_contractor, a_cycle, a_delivery_report, a_print_log
+from tests.builders import OPENED_AT, TASK, AContractor, a_contractor, a_cycle, a_delivery_report, a_print_log
+from tests.further_messages import an_incident_notice
 from tests.integration.sftp_hosts import SftpHost, embedded_host
 
 from notice_cycle import records as r
@@ -13,6 +15,9 @@ from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import DeliveryReport, Message, PrintLog
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
+from notice_cycle.strays import Seen, StraysFound
+from notice_cycle_airflow.elsewhere import look_elsewhere
+from notice_cycle_airflow.reply_watching import look_at
 from notice_cycle_airflow.run_context import RunningCycle
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 
@@ -117,3 +122,33 @@ async def test_a_pair_that_was_refused_waits_until_one_of_it_is_new(desk: Desk) 
     assert await desk.looked()
     assert desk.cycle.received(PrintLog)[0] == a_print_log(UP_TO_WIPE)
     assert desk.cycle.received(DeliveryReport)[0].sheets_spoiled == 1
+
+
+async def test_a_name_that_is_no_text_and_a_folder_hide_no_message_and_are_told(desk: Desk) -> None:
+    desk.lays(a_print_log(UP_TO_WIPE))
+    folder = desk.host.on_disk(f"to_ward/{PACKAGE}")
+    (Path(os.fsdecode(os.fsencode(folder) + b"/" + "見本.csv".encode("cp932")))).write_bytes(b"x")
+    (folder / "delivery-report.json").mkdir()
+    for _ in range(2):
+        assert not await desk.looked()
+        seen = Seen(desk.cycle.settings.inbox / "seen.json")
+        await look_at(desk.cycle, {}, seen)
+        seen.keep()
+    assert [fact.message for fact in desk.cycle.history().facts(r.ReplyReceived)] == ["print-log"]
+    (found,) = desk.cycle.history().facts(StraysFound)
+    assert sorted(stray.reason for stray in found.found) == ["name", "no_file"]
+    assert any(stray.name.startswith("foreign-") for stray in found.found)
+
+
+def test_an_incident_is_found_on_the_host_whatever_the_cycle_waits_for(desk: Desk) -> None:
+    encryption = UP_TO_WIPE[r.EncryptionRecord]
+    begun = r.HandoverBegun(
+        package=PACKAGE, route="lgwan", encrypted_file=encryption.files[0], begun_at=OPENED_AT
+    )
+    desk.cycle.note(begun)
+    desk.lays(an_incident_notice(UP_TO_WIPE))
+    desk.lays(a_print_log(UP_TO_WIPE))
+    for _ in range(2):
+        look_elsewhere([desk.cycle], set(), Seen(desk.cycle.settings.inbox / "seen.json"), {})
+    assert len(desk.cycle.history().facts(r.IncidentTold)) == 1
+    assert [fact.message for fact in desk.cycle.history().facts(r.ReplyReceived)] == ["incident-notice"]

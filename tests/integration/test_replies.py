@@ -3,6 +3,7 @@
 The folder is the ward's desk (route manual): looking over SFTP is tested in test_contractor_reply.py.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -56,7 +57,10 @@ from notice_cycle.exchange.messages import (
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import RegisterChanged
 from notice_cycle.settings import Settings
+from notice_cycle.stage import predecessor_of
+from notice_cycle.strays import Seen, StraysFound
 from notice_cycle.values import sha256
+from notice_cycle_airflow import elsewhere
 from notice_cycle_airflow import replies as taking
 from notice_cycle_airflow.operators import evidence_form
 from notice_cycle_airflow.reply_watching import enter_transcription, look, look_at, open_cycles
@@ -89,7 +93,9 @@ class Ward:
         return self.folder / name
 
     async def looks(self) -> None:
-        await look_at(self.cycle, {})
+        seen = Seen(self.cycle.settings.inbox / "seen.json")
+        await look_at(self.cycle, {}, seen)
+        seen.keep()
 
     async def waits(self, *kinds: type[Message], settles: type[r.Record] = r.ReceiptRecord) -> bool:
         sensor = ContractorReplySensor(task_id="wait", kinds=kinds or [Receipt], settles=settles)
@@ -135,8 +141,18 @@ def ward(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> War
             mails.append((self.template, self.facts))
 
     monkeypatch.setattr(taking, "WardMail", Mails)
+    monkeypatch.setattr(elsewhere, "WardMail", Mails)
     cycle = RunningCycle(id=HANDED_OVER.id, actor=TASK, settings=settings, ledger=ledger)
     return Ward(cycle, tmp_path / "desk" / PACKAGE, mails)
+
+
+@pytest.fixture
+def closed(ward: Ward) -> Ward:
+    """The same cycle after its closing: its inbox is gone."""
+    whole, ledger = a_cycle(), ward.cycle.ledger
+    for record in whole.records[len(HANDED_OVER.records) :]:
+        ledger.enter(whole.id, record, TASK, after=predecessor_of(type(record)))
+    return ward
 
 
 @pytest.fixture
@@ -526,6 +542,115 @@ class TestHostileFiles:
         (ward.folder / "measure-change.json.sig").write_bytes(FIRM.signs(outside.read_bytes()))
         await ward.looks()
         assert [fact.message for fact in ward.facts(r.ReplyReceived)] == ["copy-declaration"]
+
+
+class TestWhatIsNoMessage:
+    """Told once, when it lies there unchanged at a second look; never read, moved or named as it is named."""
+
+    async def test_it_is_told_once_without_its_name_and_left_where_it_is(self, ward: Ward) -> None:
+        path = ward.lays_bytes("見本花子.csv", b"x" * 10, firm=None)
+        ward.lays_bytes("copy-declaration.json", b"{}", firm=None)
+        ward.lays_bytes("receipt.json.sig", b"", firm=None)
+        ward.lays_bytes("receipt.json.part", b"half", firm=None)
+        (ward.folder / "print-log.json").mkdir()
+        await ward.looks()
+        assert ward.told() == []
+        for _ in range(2):
+            await ward.looks()
+        (found,) = ward.facts(StraysFound)
+        assert {stray.reason for stray in found.found} == {"name", "no_signature", "no_message", "no_file"}
+        assert ward.told() == ["reply_stray"]
+        mail = ward.mails[0][1]
+        assert (mail["to"], mail["folder"]) == ("operator", PACKAGE)
+        assert "foreign-" in mail["listed"]
+        assert "見本" not in str(ward.mails) + str(found)
+        assert path.read_bytes() == b"x" * 10
+
+    async def test_what_still_grows_is_left_alone_until_it_does_not(self, ward: Ward) -> None:
+        for size in (10, 20, 30):
+            ward.lays_bytes("list.xlsx", b"x" * size, firm=None)
+            await ward.looks()
+            assert ward.told() == []
+        await ward.looks()
+        assert ward.told() == ["reply_stray"]
+
+    async def test_what_an_enclosure_announced_and_a_paper_that_was_entered_are_no_strays(
+        self, ward: Ward
+    ) -> None:
+        enclosed = an_enclosure(HANDED_OVER, size_bytes=len(ENCRYPTED), file_sha256=sha256(ENCRYPTED))
+        ward.lays(enclosed)
+        (ward.folder / enclosed.file).write_bytes(ENCRYPTED[:50])
+        ward.lays_bytes("measure-change.json", a_measure_change(HANDED_OVER).content(), firm=None)
+        asked = {"kind": "measure-change", "document_number": "26介保第7号"}
+        await asyncio.to_thread(enter_transcription, ward.cycle, asked, TANTO)
+        for _ in range(3):
+            await ward.looks()
+        assert ward.facts(StraysFound) == []
+
+    async def test_ten_thousand_files_do_not_fill_the_ledger(self, ward: Ward) -> None:
+        for number in range(120):
+            ward.lays_bytes(f"flood-{number}", b"", firm=None)
+        for _ in range(2):
+            await ward.looks()
+        assert [len(fact.found) for fact in ward.facts(StraysFound)] == [50]
+
+
+class TestElsewhere:
+    """Closed and replaced packages, and folders of no cycle at all: an incident told there is heard at once."""
+
+    def look(self, ward: Ward) -> str:
+        return look(ward.cycle.ledger, ward.cycle.settings, TASK, {})
+
+    def test_an_incident_about_a_closed_cycle_is_told_at_once_and_once(self, closed: Ward) -> None:
+        closed.lays(an_incident_notice(HANDED_OVER))
+        closed.lays(a_measure_change(HANDED_OVER))
+        for _ in range(2):
+            assert self.look(closed) == "発送回 0件の届出を見ました。"
+        assert closed.told() == ["incident_notice"]
+        assert closed.mails[0][1]["to"] == ("director", "operator")
+        assert len(closed.facts(r.IncidentTold)) == 1
+        assert [fact.message for fact in closed.facts(r.ReplyReceived)] == ["incident-notice"]
+        assert (closed.cycle.settings.inbox / closed.cycle.id / "incident-notice.json").exists()
+
+    def test_an_incident_in_the_folder_of_a_replaced_package_is_told(self, ward: Ward) -> None:
+        again = PACKAGE.replace("-p1", "-p2")
+        beside = ward.folder.with_name(again)
+        ward.folder, notice = beside, an_incident_notice(HANDED_OVER)
+        ward.lays(notice)
+        self.look(ward)
+        assert ward.told() == ["incident_notice"]
+
+    def test_an_incident_of_no_known_cycle_is_told_and_kept(self, ward: Ward) -> None:
+        ward.folder = ward.folder.with_name("昨年の件")
+        notice = an_incident_notice(HANDED_OVER).model_copy(update={"cycle": "2019-old_notice-annual-01"})
+        ward.lays(notice)
+        for _ in range(2):
+            self.look(ward)
+        assert ward.told() == ["incident_notice"]
+        (told,) = ward.cycle.ledger.entries(kind=r.IncidentTold.kind())
+        assert (told.cycle, told.data["party"]) == (None, CONTRACTOR)
+        assert "昨年" not in str(ward.mails)
+        kept = list((ward.cycle.settings.inbox / "no-cycle").glob("*-incident-notice.json"))
+        assert [path.read_bytes() for path in kept] == [notice.content()]
+
+    def test_one_that_nobody_known_has_signed_is_kept_and_told_as_refused(self, ward: Ward) -> None:
+        ward.folder = ward.folder.with_name("unknown")
+        ward.lays(an_incident_notice(HANDED_OVER), INSERT)
+        for _ in range(2):
+            self.look(ward)
+        assert ward.told() == ["reply_refused"]
+        assert ward.mails[0][1]["to"] == ("director", "operator")
+        assert list((ward.cycle.settings.inbox / "quarantine" / "no-cycle").glob("*-incident-notice.json"))
+
+    def test_whatever_else_lies_there_is_told_once(self, ward: Ward) -> None:
+        ward.lays_bytes("../見本.xlsx", b"x", firm=None)
+        ward.folder = ward.folder.with_name("unknown")
+        ward.lays(a_measure_change(HANDED_OVER))
+        for _ in range(3):
+            self.look(ward)
+        assert ward.told() == ["reply_stray", "reply_stray"]
+        assert [mail["folder"] for _, mail in ward.mails] == ["to_ward", "unknown"]
+        assert "見本" not in str(ward.mails)
 
 
 class TestOtherForms:

@@ -22,6 +22,7 @@ from notice_cycle.exchange import messages as m
 from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
+from notice_cycle.strays import Seen, StraysFound
 from notice_cycle_airflow import judging
 from notice_cycle_airflow import replies as taking
 from notice_cycle_airflow.judging import judge_replies
@@ -46,6 +47,7 @@ class Reaction(StrEnum):
 
     ACCEPTED = "受け付ける"
     WAITS = "待ち続ける"
+    TOLD = "触れずに、運用担当に知らせて待つ"
     QUARANTINED = "受付で隔離し、知らせて待つ"
     REFUSED = "照合で止め、隔離する"
     STOPPED = "止めて、人に聞く"
@@ -136,13 +138,21 @@ class SimulatedWard:
         with self._no_mail_server():
             try:
                 is_complete = await sensor._look(self.running, {})
-                await look_at(self.running, {})
+                for _ in range(2):  # what lies there unchanged at the second look is not on its way any more
+                    seen = Seen(self.root / "seen.json")
+                    await look_at(self.running, {}, seen)
+                    seen.keep()
             except (Refused, Conflict) as stopped:
                 return Told(Reaction.STOPPED, str(stopped))
             judge_replies(self.running, {})
             refused = self.running.history().facts(r.ReplyRefused)
             if not is_complete:
-                return Told(Reaction.QUARANTINED, refused[-1].reason_ja) if refused else Told(Reaction.WAITS)
+                if refused:
+                    return Told(Reaction.QUARANTINED, refused[-1].reason_ja)
+                strays = self.running.history().facts(StraysFound)
+                return (
+                    Told(Reaction.TOLD, strays[-1].found[0].sentence_ja) if strays else Told(Reaction.WAITS)
+                )
             try:
                 self.running.enter(self._judged())
             except Conflict as stopped:

@@ -65,9 +65,10 @@ class Way:
 
 WAYS: list[Way] = []
 
-A, W, Q, R, S, G = (
+A, W, T, Q, R, S, G = (
     Reaction.ACCEPTED,
     Reaction.WAITS,
+    Reaction.TOLD,
     Reaction.QUARANTINED,
     Reaction.REFUSED,
     Reaction.STOPPED,
@@ -155,7 +156,7 @@ def half_file(ward: SimulatedWard) -> None:
     ward.lays_bytes("receipt.json.part", receipt().content()[:100], firm=None)
 
 
-@way("遅い", "receipt", W, "届出はあるが、署名がまだない")
+@way("遅い", "receipt", T, "届出はあるが、署名がいつまでもない", "署名のファイル（.sig）がなく")
 def no_signature_yet(ward: SimulatedWard) -> None:
     ward.lays_bytes("receipt.json", receipt().content(), firm=None)
 
@@ -291,18 +292,18 @@ def path_in_a_file_name(ward: SimulatedWard) -> None:
     ward.lays_bytes("receipt.json", text_of(receipt(), files={"../../etc/passwd": a_digest("x")}))
 
 
-@way("悪意", "receipt", W, "届出の名で、区のファイルへのリンクを置く")
+@way("悪意", "receipt", T, "届出の名で、区のファイルへのリンクを置く", "通常のファイルではありません")
 def link_to_a_file_of_the_ward(ward: SimulatedWard) -> None:
     (ward.folder / "receipt.json").symlink_to("/etc/hostname")
     (ward.folder / "receipt.json.sig").symlink_to("/etc/hostname")
 
 
-@way("雑", "receipt", W, "届出の名のフォルダを作る")
+@way("雑", "receipt", T, "届出の名のフォルダを作る", "通常のファイルではありません")
 def folder_instead_of_a_file(ward: SimulatedWard) -> None:
     (ward.folder / "receipt.json").mkdir()
 
 
-@way("雑", "receipt", W, "約束にない名前のファイル（人の名の付いた表）を置く")
+@way("雑", "receipt", T, "約束にない名前のファイル（人の名の付いた表）を置く", "foreign-")
 def file_of_another_name(ward: SimulatedWard) -> None:
     ward.lays_bytes("受領した件.csv", b"no message of ours")
 
@@ -576,6 +577,7 @@ _INTRODUCTION = """# 委託先のふるまいと、区の反応 (contractor beha
 
 - **受け付ける**: 記録し、次の段階へ進む。
 - **待ち続ける**: まだ届いていないとして、次の見回りでまた見る。置かれたものには触れない。
+- **触れずに、運用担当に知らせて待つ**: 届出でないもの。二度の見回りで変わらなければ、名前を伏せて一度だけ知らせる。読まず、動かさない。
 - **受付で隔離し、知らせて待つ**: 署名・形式・発送回の誤り。理由を付けて隔離し、メールで知らせ、正しいものを待つ。
 - **照合で止め、隔離する**: 内容が区の記録と合わない。段階のタスクが赤になる。
 - **止めて、人に聞く**: 二つの違う答え、または否認。人が決めるまで進まない。

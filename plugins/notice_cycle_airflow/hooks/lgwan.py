@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import stat
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -24,6 +25,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from notice_cycle.errors import CannotLook, NotConfigured, Refused
 from notice_cycle.handover.lgwan import Destination, Endpoint, Progress
 from notice_cycle.records import RemoteFile
+from notice_cycle.strays import Lying
 from notice_cycle.values import known_name
 
 _PINNED = "ssh-ed25519"
@@ -166,7 +168,8 @@ async def _connect(settings: _Settings) -> tuple[asyncssh.SSHClientConnection, a
                 keepalive_interval=_IDLE_SECONDS / 4,
             )
             try:
-                return connection, await connection.start_sftp_client()
+                # A host may give names in any encoding: one that is not UTF-8 must not hide the whole folder.
+                return connection, await connection.start_sftp_client(path_errors="surrogateescape")
             except BaseException:
                 connection.abort()
                 raise
@@ -263,6 +266,12 @@ async def _written(
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
+def _is_file(attributes: asyncssh.SFTPAttrs) -> bool:
+    """An ordinary file, or something of which the host does not say what it is."""
+    kind = stat.S_IFMT(attributes.permissions or 0)
+    return kind in (0, stat.S_IFREG)
+
+
 class SftpFolder:
     """A remote folder; see notice_cycle.handover.lgwan.RemoteFolder. Each method raises CannotLook or Refused."""
 
@@ -340,17 +349,27 @@ class SftpFolder:
 
     async def listing(self) -> list[RemoteFile]:
         """The folder's files by name; empty when there is no folder. A name we would not give is told by its digest."""
+        return [
+            RemoteFile(name=known_name(one.name), size_bytes=one.size_bytes)
+            for one in await self.everything()
+            if one.is_file
+        ]
+
+    async def everything(self) -> list[Lying]:
+        """Files, folders and links by their own names; empty when there is no folder."""
         with self._operation():
             try:
                 entries = await self._sftp.readdir(self.path)
             except asyncssh.SFTPNoSuchFile:
                 return []
-        found = {str(entry.filename): int(entry.attrs.size or 0) for entry in entries}
-        return [
-            RemoteFile(name=known_name(name), size_bytes=size)
-            for name, size in sorted(found.items())
-            if name not in {".", ".."}
+        found = [
+            Lying(str(entry.filename), int(entry.attrs.size or 0), _is_file(entry.attrs)) for entry in entries
         ]
+        return sorted(one for one in found if one.name not in {".", ".."})
+
+    def within(self, name: str) -> "SftpFolder":
+        """A folder in this one."""
+        return SftpFolder(self._connection, self._sftp, f"{self.path}/{name}", self.endpoint)
 
     async def _size(self, path: str) -> int:
         try:
