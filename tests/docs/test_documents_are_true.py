@@ -50,11 +50,14 @@ from notice_cycle.restoration import REASONS_JA as RESTORATION_REASONS_JA
 from notice_cycle.result_file import ResultColumn
 from notice_cycle.returned_mail import ReturnedMail
 from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
+from notice_cycle.strays import StraysFound
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
 # Facts that live with what enters them.
-assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged, PreparationOpened} <= set(Fact.__subclasses__())
+assert {AccountClosed, AlertSent, ExerciseHeld, GatesJudged, PreparationOpened, StraysFound} <= set(
+    Fact.__subclasses__()
+)
 assert {
     CopiesDeclared,
     CopyTransferred,
