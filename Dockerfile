@@ -14,7 +14,7 @@ ENTRYPOINT ["tini", "--", "python", "deploy/start.py"]
 
 FROM python:3.12-slim-bookworm AS product
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends tini cups-client libkrb5-3 \
+    && apt-get install -y --no-install-recommends tini cups-client libkrb5-3 fonts-ipamj-mincho \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 50000 --create-home --home-dir /var/lib/notice-cycle notice \
     && install -d -o notice -g notice -m 0700 \

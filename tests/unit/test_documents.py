@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from notice_cycle.documents import DOCUMENTS, render
+from notice_cycle.documents import DOCUMENTS, render, typesetting
 from notice_cycle.errors import NotConfigured
 
 AT = datetime(2026, 7, 3, 1, 5, tzinfo=UTC)  # 10:05 in Tokyo
@@ -156,3 +156,19 @@ def test_a_template_in_error_quotes_facts_only_when_they_are_made_up(tmp_path: P
 
 def test_the_licence_lies_beside_the_fonts() -> None:
     assert "SIL OPEN FONT LICENSE Version 1.1" in (DOCUMENTS / "fonts" / "OFL.txt").read_text()
+
+
+def test_a_rare_character_is_printed_with_the_font_of_the_image() -> None:
+    if not typesetting.RARE_CHARACTERS.is_dir():
+        pytest.skip("fonts-ipamj-mincho is not installed here; run tools/debian-packages")
+    firm = confirmation_facts(taker="𠮷田印刷株式会社")
+    document = render("confirmation", firm, at=AT, synthetic=False)
+    assert "𠮷田印刷株式会社" in "".join(pages(document)[0].split())
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+@pytest.mark.parametrize("code", [0x3134A, 0xF0000])
+def test_a_character_that_no_font_has_is_named_by_its_code_point(code: int, synthetic: bool) -> None:
+    firm = confirmation_facts(taker=f"架空{chr(code)}印刷")
+    with pytest.raises(NotConfigured, match=rf"印字できない文字（U\+{code:04X}）"):
+        render("confirmation", firm, at=AT, synthetic=synthetic)

@@ -19,8 +19,11 @@ from notice_cycle.fiscal_year import TOKYO, era_date
 
 DOCUMENTS = Path(__file__).parents[2] / "config" / "documents"
 FONTS = DOCUMENTS / "fonts"
+RARE_CHARACTERS = Path("/usr/share/fonts/truetype/ipamj")
+"""Debian's fonts-ipamj-mincho, in the product's image: 𠮷 and others that our own fonts lack. Too large to carry along."""
 
 _TEMPLATE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NO_GLYPH = re.compile(r'the text [`"]+(.+?)["`]+ could not be displayed')
 _FACTS_LINE = re.compile(r"^// facts:(.*)$", re.MULTILINE)
 
 
@@ -83,6 +86,13 @@ def _compile(path: Path, inputs: dict[str, str], documents: Path, at: datetime) 
             timestamp=int(at.timestamp()),
         )
     except typst.TypstError as error:
+        if lacking := _NO_GLYPH.search(str(error.diagnostic)):
+            text = re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), lacking[1])
+            codes = " ".join(f"U+{ord(character):04X}" for character in text)
+            raise NotConfigured(
+                f"様式 {path.stem} に、印字できない文字（{codes}）があります。",
+                advice="fonts-ipamj-mincho（製品のイメージには入っています）を導入するか、名称の表記を登録し直してから、クリアしてください。",
+            ) from None
         # The compiler may quote a fact, and a fact may be a passphrase: it is heard only on made-up data,
         # and never as this error's cause, because causes are logged.
         heard = (
@@ -98,7 +108,8 @@ def _compile(path: Path, inputs: dict[str, str], documents: Path, at: datetime) 
 
 @cache
 def _fonts() -> Any:
-    """Our fonts and those inside the compiler; the machine's own are never used, they differ by host."""
+    """Our fonts, those inside the compiler, and one for rare characters; the machine's others differ by host."""
     import typst
 
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
+    further = [str(RARE_CHARACTERS)] if RARE_CHARACTERS.is_dir() else []
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS), *further])
