@@ -71,15 +71,16 @@ def _tell_violations(cycle: RunningCycle, context: Any) -> None:
         computers={name for record in history.ever(DeliveryRecord) for name in record.computers},
     )
     told = history.facts(CopyViolation)
-    for violation in found:
-        if violation in told:
-            continue
+    fresh = [violation for violation in found if violation not in told]
+    if not fresh:
+        return
+    notice = cycle.configuration.notice
+    facts = {
+        "cycle": cycle.id,
+        "notice": notice.name_ja,
+        "what_ja": "控えの違反" if len(fresh) == 1 else f"控えの違反 {len(fresh)}件",
+        "reason": "\n".join(sentence_ja(violation, register) for violation in fresh),
+    }
+    WardMail("violation", TOLD_TO["violation"], facts, notice.section)(context)
+    for violation in fresh:  # after the mail: one too many after a crash, never one too few
         cycle.note(violation)
-        facts = {
-            "cycle": cycle.id,
-            "notice": cycle.configuration.notice.name_ja,
-            "what_ja": "控えの違反",
-            "reason": sentence_ja(violation, register),
-        }
-        section = cycle.configuration.notice.section
-        WardMail("violation", TOLD_TO["violation"], facts, section)(context)
