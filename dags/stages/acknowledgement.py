@@ -10,7 +10,7 @@ from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 
 
 @task_group(group_id="acknowledgement", group_display_name="7 受領確認")
-def acknowledgement() -> None:
+def acknowledgement(*, wipes_staging: bool = True) -> None:
     @task(task_display_name="受領通知（第1段階）の照合")
     def verify_receipt() -> str:
         """委託先が受け取ったファイルのダイジェストを、引き渡したものと照合します。"""
@@ -56,6 +56,7 @@ def acknowledgement() -> None:
                     number=history.number_of(PassphraseNoticeRecord),
                     synthetic=cycle.opening.synthetic,
                     at=clock.now(),
+                    passphrase_name=cycle.passphrase_name,
                 ),
             )
 
@@ -114,5 +115,5 @@ def acknowledgement() -> None:
             settles=ContentReceiptRecord,
         ),
         verify_content_receipt(),
-        wipe_staging(),
+        *([wipe_staging()] if wipes_staging else []),
     )

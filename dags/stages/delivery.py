@@ -15,6 +15,8 @@ def delivery() -> None:
     def verify_delivery() -> str:
         """印刷枚数と納品数量を計画と照合し、計画を超える印刷に理由があることを確かめます。差異は通知書番号の一覧を印刷します。"""
         from notice_cycle.delivery.reconcile import verify_delivery
+        from notice_cycle.pullout import pulled
+        from notice_cycle.pullout.rules import require_no_open_pullout
         from notice_cycle.records import CompositionRecord, EncryptionRecord
         from notice_cycle_airflow.judging import judge_replies, tell_violations
         from notice_cycle_airflow.reconciling import reconcile_delivery
@@ -26,6 +28,7 @@ def delivery() -> None:
 
             def judged(history):
                 cycle.judge_gates("delivery")
+                require_no_open_pullout(history)
                 party, notice = cycle.configuration.party, cycle.configuration.notice.id
                 contracts = cycle.register().contracts_for(notice, party.id)
                 log, log_digest = cycle.received(PrintLog)
@@ -41,6 +44,7 @@ def delivery() -> None:
                         report_sha256=report_digest,
                         signed_by=party.signer,
                         reasons=party.print_reasons,
+                        pulled=pulled(history),
                         places=sorted({held.content.delivery_place for held in contracts}),
                         list_number=list_number,
                     )

@@ -73,6 +73,11 @@ def content_receipt(
 
 def print_log(signed: SignedManifest, lines: Sequence[PrintLogLine]) -> PrintLog:
     """印刷ログ. Raises Refused when the jobs do not add up to the plan."""
+    if signed.manifest.is_request:
+        raise Refused(
+            f"このパッケージは{signed.manifest.contents}の依頼です。印刷するものではありません。",
+            advice="一覧の通知を紙で抜き、pullout-confirmation を出してください。",
+        )
     for number, line in enumerate(lines, 1):
         if line.print_file != signed.manifest.print_file.name:
             raise Refused(
@@ -108,14 +113,16 @@ def delivery_report(
     by: str,
     at: datetime,
     party: str = "乙",
+    pulled: int = 0,
 ) -> DeliveryReport:
-    """納品報告. The spoiled sheets are those of the print log."""
+    """納品報告. The spoiled sheets are those of the print log; `pulled`: envelopes that the ward had taken out."""
     _expect_same_package(signed, log)
     delivered, planned = sum(lot.envelopes for lot in lots), signed.manifest.quantities.envelopes
-    if delivered != planned:
+    if delivered != planned - pulled:
+        less = f"、引抜き {pulled:,}封" if pulled else ""
         raise Refused(
-            f"納品数量が送付目録と一致しません（送付目録 {planned:,}封、納品 {delivered:,}封）。",
-            advice=_ASK_WARD,
+            f"納品数量が送付目録と一致しません（送付目録 {planned:,}封{less}、納品 {delivered:,}封）。",
+            advice=f"{_ASK_WARD}区の依頼で抜いた封筒は --pulled に書きます。",
         )
     return _message(
         DeliveryReport,

@@ -67,6 +67,10 @@ def check(asked: Arguments) -> None:
     print(
         f"  人数 {counted.persons:,}　通知書 {counted.notices:,}件　封筒 {counted.envelopes:,}通　用紙 {counted.sheets:,}枚"
     )
+    if manifest.is_request:
+        print(
+            f"  これは{manifest.contents}の依頼（{manifest.request_number}）です。印刷せず、一覧の通知を抜いてください。"
+        )
     print(f"  送付目録の SHA-256 {package.signed.sha256}")
     print(
         f"  区の署名鍵の指紋 {package.signed.signer_fingerprint}（パスワード通知書の指紋と照合してください）"
@@ -109,7 +113,14 @@ def delivery_report(asked: Arguments) -> None:
     _write(
         asked,
         answers.delivery_report(
-            _manifest(asked), log, lots, place=asked.place, party=asked.party, by=asked.by, at=_at(asked)
+            _manifest(asked),
+            log,
+            lots,
+            place=asked.place,
+            party=asked.party,
+            by=asked.by,
+            at=_at(asked),
+            pulled=asked.pulled,
         ),
     )
 
@@ -238,6 +249,9 @@ def _parser() -> argparse.ArgumentParser:
         help="納品したロット（繰り返し可）",
     )
     asks.add_argument("--lots", metavar="FILE", type=Path, help="ロットの一覧。CSV（ロット,封数）または JSON")
+    asks.add_argument(
+        "--pulled", metavar="封数", type=int, default=0, help="区の引抜きの依頼でなくなった封筒（なければ 0）"
+    )
     asks.add_argument("--place", metavar="場所", required=True, help="納品場所（契約のとおり）")
     asks.add_argument("--party", choices=["乙", "丙"], default="乙", help="納品する者（指定がなければ 乙）")
     _signed(asks, by="納品した者の氏名", at="納品した日時")

@@ -48,6 +48,7 @@ from notice_cycle.exchange.messages import (
     Message,
     PrintLog,
     PrintLogLine,
+    PulloutConfirmation,
     Receipt,
 )
 from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, Manifest
@@ -228,7 +229,9 @@ class Contractor:
         """One look at every way that is open now. One package's fault does not hold up another."""
         found = {package: way.name for way in ways for package in await way.packages()}
         open_ways = {way.name: way for way in ways}
-        for package in newest_of_each_cycle({*found, *self._known_packages()}):
+        known = {*found, *self._known_packages()}
+        requests = {package for package in known if self._is_request(package)}
+        for package in [*newest_of_each_cycle(known - requests), *sorted(requests)]:
             work = PackageWork(self, open_ways, package, found.get(package, ""))
             if not work.has_way:
                 continue  # it came over a line that is down
@@ -245,6 +248,11 @@ class Contractor:
         if self.complaints.get(package) != sentence:
             log.warning("%s: %s", package, sentence)
         self.complaints[package] = sentence
+
+    def _is_request(self, package: str) -> bool:
+        """Whether a package that was taken in is a list of letters to take out; it replaces none."""
+        path = self.options.home / "packages" / package / "records" / MANIFEST
+        return path.exists() and Manifest.parse(path.read_bytes()).is_request
 
     def _known_packages(self) -> list[str]:
         folder = self.options.home / "packages"
@@ -277,12 +285,13 @@ class PackageWork:
 
     async def advance(self) -> None:
         """Goes on from the first step that is not done."""
-        if self.home.has_sent(ErasureCertificate):
+        if self.home.has_sent(ErasureCertificate) or self.home.has_sent(PulloutConfirmation):
             return
         for step in (
             self.fetch,
             self.confirm_receipt,
             self.open,
+            self.pull_out,
             self.print_and_deliver,
             self.give_back,
             self.erase,
@@ -339,6 +348,28 @@ class PackageWork:
             ContentReceipt,
             lambda: answers.content_receipt(self._manifest(), counted, by=_CLERK, at=clock.now()),
         )
+
+    async def pull_out(self) -> bool:
+        """引抜きの確認 for a request, which ends with it; data to print go on. The sheets are taken from the stack."""
+        signed = self._manifest()
+        manifest = signed.manifest
+        if not manifest.is_request:
+            return True
+        await self._answer(
+            PulloutConfirmation,
+            lambda: PulloutConfirmation(
+                cycle=manifest.cycle,
+                manifest_sha256=signed.sha256,
+                request_number=manifest.request_number,
+                request_sha256=manifest.print_file.sha256,
+                pulled=manifest.quantities.notices,
+                replaced=0,
+                not_found=0,
+                done_at=clock.now(),
+                done_by=_CLERK,
+            ),
+        )
+        return False
 
     async def print_and_deliver(self) -> bool:
         """印刷ログ and 納品報告."""

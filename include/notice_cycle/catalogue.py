@@ -202,7 +202,7 @@ class Party(Frozen):
     """A contractor: how it is reached, under which name it signs, and how the contract says it gets its data.
 
     `print_reasons`: which print jobs need a reason (R44): what goes beyond the plan (`per_item`), or every job of two
-    sheets and more (`literal`).
+    sheets and more (`literal`). `pullout_until`: up to when, on a day in Tokyo, it is asked to pull letters out.
     """
 
     id: str
@@ -216,6 +216,7 @@ class Party(Frozen):
     package: PackageTerms
     digest_files: DigestFiles | None = None
     print_reasons: Literal["per_item", "literal"] = "per_item"
+    pullout_until: str = Field(default="18:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
 
 class Subcontractor(Frozen):

@@ -16,7 +16,6 @@ from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.forms import Field
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import (
-    CompositionRecord,
     ConfirmationPrinted,
     DeliveryConfirmationRecord,
     DeliveryRecord,
@@ -134,7 +133,7 @@ def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
             contents = [(f"パスワード通知書 {one.notice_number}", f"{one.quantity} 部") for one in notices]
         case _:
             kind, means = ConfirmationKind.DELIVERY, "納品場所での引渡し"
-            envelopes = history.latest(CompositionRecord).quantities.envelopes
+            envelopes = history.latest(DeliveryRecord).envelopes_delivered
             contents = [(f"{configuration.notice.name_ja} 封入封緘済み", f"{envelopes:,} 封")]
     return Confirmation(
         kind=kind,

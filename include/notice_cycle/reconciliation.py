@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import posted_envelopes, postings
+from notice_cycle.pullout import Pulled, pulled
 from notice_cycle.records import (
     CompositionRecord,
     DeliveryRecord,
@@ -51,7 +52,7 @@ def reconciliation(
     """The rows as far as the cycle has come."""
     rows = list(_composed(extraction, composition))
     if delivery := history.find(DeliveryRecord):
-        rows += [*_printed(composition, delivery), *_delivered(composition, delivery)]
+        rows += [*_printed(composition, delivery), *_delivered(composition, delivery, pulled(history))]
         rows += _after(delivery, history)
     rows += [(label, told, "", "") for label, told in (*by_notice(history), *_returned(history))]
     return tuple(rows)
@@ -115,8 +116,15 @@ def _printed(composition: CompositionRecord, delivery: DeliveryRecord) -> Iterat
     yield ("印刷の理由", "", MODES_JA[delivery.reasons], "")
 
 
-def _delivered(composition: CompositionRecord, delivery: DeliveryRecord) -> Iterator[Row]:
-    planned = {str(lot.lot_no): lot.envelopes for lot in composition.lots}
+def _delivered(composition: CompositionRecord, delivery: DeliveryRecord, out: Pulled) -> Iterator[Row]:
+    if out.requests:
+        yield (
+            "引抜き",
+            f"{out.notices:,}通",
+            f"なくなる封筒 {out.envelopes:,}封、廃棄する用紙 {out.sheets:,}枚、見つからない {out.not_found:,}通",
+            "",
+        )
+    planned = {str(lot.lot_no): lot.envelopes - out.by_lot[lot.lot_no] for lot in composition.lots}
     told = {"".join(filter(str.isdecimal, lot.lot)): lot.envelopes for lot in delivery.deliveries}
     same = set(planned) == set(told) and len(told) == len(delivery.deliveries)
     for lot in delivery.deliveries:
@@ -129,7 +137,8 @@ def _delivered(composition: CompositionRecord, delivery: DeliveryRecord) -> Iter
             "委託先のロット" if due is None else f"計画 {due:,}封",
         )
     envelopes = composition.quantities.envelopes
-    yield _row("納品", delivery.envelopes_delivered, "封", envelopes, f"封筒 {envelopes:,}封")
+    beside = f"封筒 {envelopes:,}封" + (f"、引抜き {out.envelopes:,}封" if out.requests else "")
+    yield _row("納品", delivery.envelopes_delivered, "封", envelopes - out.envelopes, beside)
 
 
 def _after(delivery: DeliveryRecord, history: CycleHistory) -> Iterator[Row]:

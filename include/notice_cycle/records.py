@@ -442,6 +442,7 @@ class DeliveryRecord(Record):
     """納品報告・印刷ログ: what was printed and delivered, equal to what was planned.
 
     `reasons`: by which mode a reason was asked for; `computers`: where was printed from; `deliveries`: lot by lot.
+    `…_pulled`: what was printed as planned, but taken out after the hand-over.
     """
 
     label_ja = "納品の照合"
@@ -460,6 +461,8 @@ class DeliveryRecord(Record):
     delivering_party: Literal["乙", "丙"] = "乙"
     delivered_by: str = ""
     deliveries: tuple[LotDelivered, ...] = ()
+    envelopes_pulled: int = 0
+    sheets_pulled: int = 0
 
 
 class DeliveryConfirmationRecord(Record):

@@ -13,7 +13,7 @@ from notice_cycle.decisions import redo
 from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exchange import csv_form
 from notice_cycle.exchange.door import form_of
-from notice_cycle.exchange.messages import MESSAGES, Form, Message, Rejection
+from notice_cycle.exchange.messages import MESSAGES, Form, Message, PulloutConfirmation, Rejection
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
@@ -44,6 +44,9 @@ SETTLED_BY: dict[str, type[Record]] = {
     "erasure-certificate": ErasureRecord,
 }
 """The kinds that a stage waits for, and the record it makes of the contractor's."""
+
+ABOUT_ONE_PACKAGE = frozenset({*SETTLED_BY, Rejection.kind, PulloutConfirmation.kind})
+"""The kinds that answer one package: those about a pull-out's own are no answers to the dispatch."""
 
 _NAME = re.compile(
     r"(?:(?P<signer>[a-z][a-z0-9_]{2,49})\.)?(?P<kind>[a-z]+(?:-[a-z]+)*)(?:-(?P<number>[1-9][0-9]{0,2}))?\.(?P<form>json|csv)"
@@ -138,10 +141,13 @@ def receptions(
     return [
         (each, fact)
         for each, fact in known
-        if fact.message == kind
-        and (fact.party or contractor) == party
-        and history.is_answered_here(fact.package)
+        if fact.message == kind and (fact.party or contractor) == party and is_answer_to(history, fact)
     ]
+
+
+def is_answer_to(history: CycleHistory, fact: ReplyReceived) -> bool:
+    """Whether a message is about what a history is of: the dispatch, or one pull-out of it."""
+    return fact.message not in ABOUT_ONE_PACKAGE or history.is_answered_here(fact.package)
 
 
 def inbox_name(kind: type[Message], fact: ReplyReceived) -> str:
@@ -149,10 +155,13 @@ def inbox_name(kind: type[Message], fact: ReplyReceived) -> str:
     return fact.file or kind.file_name()
 
 
-def name_in_inbox(laid: Laid, taken: Collection[str], *, own: bool) -> str:
-    """The name for a new message: its own, or of several the next that is not taken (packages share an inbox)."""
+def name_in_inbox(laid: Laid, taken: Collection[str], *, own: bool, beside: bool = False) -> str:
+    """The name for a new message: its own, or of several the next that is not taken (packages share an inbox).
+
+    `beside`: it is about a package beside that of the dispatch, whose answers keep their names.
+    """
     signer = "" if own else laid.signer
-    if not laid.message.several:
+    if not laid.message.several and not beside:
         return laid.message.file_name(signer=signer, form=laid.form)
     numbers = (laid.message.file_name(signer=signer, number=each, form=laid.form) for each in range(1, 1_000))
     return next(name for name in numbers if name not in taken)

@@ -105,7 +105,7 @@ def _packages_no_record_knows(ledger: Ledger, outbox: Path) -> tuple[PackageBeyo
     steps = (entry.data for entry in ledger.entries(kind=PulloutStep.kind()))
     known |= {step["data"]["package"] for step in steps if step["record"] == EncryptionRecord.kind()}
     try:
-        paths = sorted(path for path in outbox.rglob("*") if path.is_file())
+        paths = sorted(path for folder in outbox.iterdir() if folder.is_dir() for path in folder.iterdir())
         return tuple(
             PackageBeyond(package=named[1], encrypted_file=stored_file(path))
             for path in paths

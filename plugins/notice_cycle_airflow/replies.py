@@ -313,7 +313,7 @@ class Reception:
     def _store(self, found: Found, party: str) -> str:
         folder, own = self.cycle.settings.inbox / self.cycle.id, party == self.cycle.configuration.party.id
         taken = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        name = name_in_inbox(found.laid, taken, own=own)
+        name = name_in_inbox(found.laid, taken, own=own, beside=self.cycle.is_pullout)
         kind = found.laid.message
         earlier = receptions(self.history, kind.kind, party, contractor=self.cycle.configuration.party.id)
         if not kind.several and earlier:  # it gave way: kept, but no longer in the inbox

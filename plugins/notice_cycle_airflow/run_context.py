@@ -43,6 +43,9 @@ from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.opening import OpeningRequest
+from notice_cycle.pullout import PulloutHistory, PulloutRequested, pullouts
+from notice_cycle.pullout.folded import State
+from notice_cycle.pullout.rules import configuration_of_list
 from notice_cycle.records import (
     CompositionRecord,
     EncryptionRecord,
@@ -53,6 +56,7 @@ from notice_cycle.records import (
     LedgerRestored,
     OpeningRecord,
     PackageBeyond,
+    PulloutStep,
     Record,
     ReplyReceived,
     ReplyRefused,
@@ -62,12 +66,13 @@ from notice_cycle.records import (
 from notice_cycle.register import GatesJudged, Register, read_exceptions, read_register
 from notice_cycle.register.kinds import ConsentEntry
 from notice_cycle.register.reminders import find_open_erasures
-from notice_cycle.replies import inbox_name, paper_of, refuse_open_conflicts
+from notice_cycle.replies import inbox_name, is_answer_to, paper_of, refuse_open_conflicts
 from notice_cycle.restoration import packages_beyond
 from notice_cycle.settings import Settings
 from notice_cycle.stage import followed_by, is_passed_over, stage_of
 from notice_cycle.values import CYCLE_ID_PATTERN, Occasion, Person
 from notice_cycle.vault import CycleVault
+from notice_cycle.vault.names import PASSPHRASE, pullout_passphrase
 from notice_cycle_airflow.notifiers.ward_mail import tell
 
 LEDGER_CONNECTION = "ledger"
@@ -83,6 +88,9 @@ class RunningCycle:
     actor: System
     settings: Settings
     ledger: Ledger
+
+    is_pullout = False
+    passphrase_name = PASSPHRASE
 
     def history(self) -> CycleHistory:
         """The cycle's entries, read now."""
@@ -290,7 +298,7 @@ class RunningCycle:
     def _receptions(self, kind: type[M]) -> list[ReplyReceived]:
         history = self.history()
         known = [fact for fact in history.facts(ReplyReceived) if fact.message == kind.kind]
-        return [fact for fact in known if history.is_answered_here(fact.package)]
+        return [fact for fact in known if is_answer_to(history, fact)]
 
     def _from_inbox(self, kind: type[M], fact: ReplyReceived) -> Admitted[M]:
         return door.received(
@@ -328,10 +336,55 @@ class RunningCycle:
             raise
 
 
+@dataclass(frozen=True)
+class RunningPullout(RunningCycle):
+    """A pull-out of a cycle: the same tasks, which read and write the records of its own package."""
+
+    is_pullout = True
+    pullout: int
+
+    def history(self) -> PulloutHistory:
+        """The cycle's entries as one pull-out sees them, read now."""
+        return PulloutHistory(self.ledger.history(self.id), self.pullout)
+
+    @property
+    def passphrase_name(self) -> str:  # type: ignore[override]
+        """Where the passphrase of its package lies in the vault."""
+        return pullout_passphrase(self.pullout)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What the cycle runs by, with the list's layout in the place of the print file's."""
+        return configuration_of_list(Configuration.model_validate(self.opening.configuration))
+
+    def enter(self, record: Record, by: Person | None = None) -> str:
+        """Enters a record of the pull-out's package, beside the chain of the cycle."""
+        entry = self.ledger.note(self.id, PulloutStep.of(self.pullout, record), by or self.actor)
+        _log.info("証跡台帳 第%d号「%s」を記録しました。", entry.seq, record.label_ja)
+        return entry.digest
+
+
+def _running_pullout(ledger: Ledger, dag_id: str, run_id: str) -> RunningPullout | None:
+    """The pull-out that a DAG run asked for. Skips the task when it was cancelled, or its dispatch was made again."""
+    for entry in ledger.entries(kind=PulloutRequested.kind()):
+        if (entry.data["dag_id"], entry.data["run_id"]) != (dag_id, run_id):
+            continue
+        number, cycle = entry.data["pullout"], str(entry.cycle)
+        known = {one.request.pullout: one for one in pullouts(ledger.history(cycle))}
+        if number not in known:
+            raise AirflowSkipException("印字データが作り直されたため、この依頼は使いません。")
+        if known[number].state == State.CANCELLED:
+            raise AirflowSkipException("この依頼は取りやめられています。")
+        return RunningPullout(id=cycle, actor=this_task(), settings=Settings(), ledger=ledger, pullout=number)
+    return None
+
+
 def current_cycle() -> RunningCycle:
     """The cycle that this DAG run opened. Raises Refused when it opened none, or the cycle is withdrawn."""
     run = get_current_context()["dag_run"]
     ledger = open_ledger()
+    if pullout := _running_pullout(ledger, run.dag_id, run.run_id):
+        return pullout
     cycle = ledger.cycle_of_run(run.dag_id, run.run_id)
     if cycle is None:
         raise Refused(

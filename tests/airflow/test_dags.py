@@ -39,6 +39,14 @@ OPERATING = (
     "account_closed",
     "passphrase_notice_void",
 )
+PULL_OUT = (
+    *("request.read_list", "request.check_request", "request.approve_request", "encryption.encrypt"),
+    *(task for route in ROUTES for task in route),
+    *("acknowledgement.wait_for_receipt", "acknowledgement.verify_receipt"),
+    *("acknowledgement.print_passphrase_notice", "acknowledgement.confirm_passphrase_handover"),
+    *("acknowledgement.wait_for_content_receipt", "acknowledgement.verify_content_receipt"),
+    *("confirmation.wait_for_confirmation", "confirmation.verify_confirmation"),
+)
 # They look into the folders where answers come, which only this queue's workers can.
 OVER_LGWAN = {"reply_watch", "reply_on_paper"}
 
@@ -81,7 +89,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def test_everything_imports() -> None:
     assert loaded()["import_errors"] == {}
-    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *INCIDENTS, *REGISTER}
+    assert set(loaded()["dags"]) == {*NOTICES, *OPERATING, *INCIDENTS, *REGISTER, "pull_out"}
 
 
 def test_a_dag_file_parses_in_well_under_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +127,23 @@ def test_the_forms_of_an_incident_tell_start_by_hand_and_warn_of_personal_data()
 @pytest.mark.parametrize("dag_id", ["posting", "returned_mail", "copy_keeping"])
 def test_the_forms_after_the_delivery_warn_of_personal_data(dag_id: str) -> None:
     assert "被保険者の氏名・番号" in loaded()["dags"][dag_id]["doc"]
+
+
+def test_a_pull_out_goes_the_way_of_print_data_and_waits_without_a_slot() -> None:
+    dag = loaded()["dags"]["pull_out"]
+    tasks_of = {task["id"]: task for task in dag["tasks"]}
+    assert sorted(tasks_of) == sorted(PULL_OUT)
+    assert (dag["schedule"], dag["starts_paused"], dag["max_active_runs"]) == ("NullTimetable", False, 16)
+    assert "番号や氏名を、画面の書式には入力しないでください" in dag["doc"]
+    assert all(task["tells"] and not task["name"].isascii() for task in tasks_of.values())
+    assert tasks_of["encryption.encrypt"]["upstream"] == ["request.approve_request"]
+    assert tasks_of["confirmation.wait_for_confirmation"]["upstream"] == [
+        "acknowledgement.verify_content_receipt"
+    ]
+    on_the_line = {task for task, known in tasks_of.items() if known["queue"] == "lgwan"}
+    waits = {task for task in tasks_of if ".wait_for_" in task}
+    assert on_the_line == waits | {"handover.send", "handover.withdraw_copies"}
+    assert {tasks_of[task]["mode"] for task in waits} == {"reschedule"}
 
 
 def test_the_audit_and_the_two_watches_start_by_themselves_and_nothing_else_does() -> None:
@@ -227,7 +252,7 @@ def test_a_broken_entry_shows_as_its_own_import_error_naming_file_key_and_remedy
 
 def test_a_broken_entry_takes_neither_its_own_open_runs_nor_another_dag_down(broken_catalogue: Path) -> None:
     dags = loaded(broken_catalogue)["dags"]
-    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
+    assert set(dags) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER, "pull_out"}
     assert [task["id"] for task in dags[NOTICE]["tasks"]] == PICTURE
     assert dags["second_notice"]["schedule"] == "毎年7月の最初の開庁日 9:00"
 
@@ -236,5 +261,12 @@ def test_a_file_that_is_no_yaml_at_all_takes_nothing_down(broken_catalogue: Path
     config = broken_catalogue.parent / "unreadable"
     shutil.copytree(broken_catalogue, config)
     (config / "notices" / f"{NOTICE}.yaml").write_text("name_ja: [\n")
-    assert set(loaded(config)["dags"]) == {*NOTICES, "second_notice", *OPERATING, *INCIDENTS, *REGISTER}
+    assert set(loaded(config)["dags"]) == {
+        *NOTICES,
+        "second_notice",
+        *OPERATING,
+        *INCIDENTS,
+        *REGISTER,
+        "pull_out",
+    }
     assert "YAML" in loaded(config)["import_errors"]["catalogue_check.py"]

@@ -42,10 +42,11 @@ def issue_passphrase_notice(
     number: int,
     synthetic: bool,
     at: datetime,
+    passphrase_name: str = PASSPHRASE,
 ) -> PassphraseNoticeRecord:
     """Prints notice `number` of the cycle and gives its record; the document itself is not kept."""
     notice_number = f"{cycle}-PW{number}"
-    secret = passphrase.parse(vault.secret(PASSPHRASE).decode())
+    secret = passphrase.parse(vault.secret(passphrase_name).decode())
     pdf = render(
         "passphrase_notice",
         {

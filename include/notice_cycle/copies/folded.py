@@ -23,6 +23,7 @@ from notice_cycle.copies.facts import (
 from notice_cycle.exchange.messages import Carrier
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout import pulled
 from notice_cycle.records import (
     CompositionRecord,
     ContentReceiptRecord,
@@ -40,6 +41,7 @@ from notice_cycle.records import (
     PackageBeyond,
     PassphraseHandoverRecord,
     PassphraseNoticeRecord,
+    PulloutStep,
     ReceiptRecord,
     StagingWipeRecord,
     WithdrawalCleanup,
@@ -233,6 +235,17 @@ def _encrypted(book: _Book, entry: Entry, record: EncryptionRecord) -> None:
             evidence=entry.seq, sha256=record.files[0].sha256, name=record.files[0].name,
         )
     )  # fmt: skip
+
+
+@_reads(PulloutStep)
+def _pullout_step(book: _Book, entry: Entry, step: PulloutStep) -> None:
+    """A package of a pull-out is a package like another, but what it is about is a list."""
+    record = entry.model_copy(update={"kind": step.record, "data": step.data})
+    if step.record == CompositionRecord.kind():
+        listed = CompositionRecord.model_validate(step.data).print_file
+        book.in_vault("引抜きの一覧", listed.name, listed.sha256, record)
+    elif reader := _READERS.get(step.record):
+        reader(book, record)
 
 
 @_reads(DiscsMade)
@@ -446,7 +459,8 @@ def _settle_paper(book: _Book, history: CycleHistory) -> None:
     if entry is None:
         return
     record = DeliveryRecord.model_validate(entry.data)
-    good = record.sheets_printed - record.sheets_spoiled - record.sheets_test
+    good = record.sheets_printed - record.sheets_spoiled - record.sheets_test - record.sheets_pulled
+    out = pulled(history)
     book.add(
         Copy(
             party=book.contractor, what=PRINTED, carrier="紙", place="", since=record.delivered_at,
@@ -462,7 +476,12 @@ def _settle_paper(book: _Book, history: CycleHistory) -> None:
         for one in history.entries
         if one.kind == PapersDestroyed.kind()
     ]
-    for what, sheets in (("spoilage", record.sheets_spoiled), ("test", record.sheets_test)):
+    for what, sheets in (
+        ("spoilage", record.sheets_spoiled),
+        ("test", record.sheets_test),
+        ("pulled", out.sheets - out.replaced),
+        ("replaced", out.replaced),
+    ):
         papers = [
             (one, fact, paper) for one, fact in certified for paper in fact.papers if paper.what == what
         ]

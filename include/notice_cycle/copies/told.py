@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal, cast
 
 from notice_cycle.catalogue import Configuration
@@ -12,6 +13,8 @@ from notice_cycle.exchange.messages import ErasureCertificate, ErasureReport
 from notice_cycle.gates.situation import Confirmed, CopyHeld, ErasureProof, NamedPerson
 from notice_cycle.incidents.facts import IncidentReported
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout.facts import PulloutConfirmed
+from notice_cycle.pullout.folded import packages_of
 from notice_cycle.records import (
     DeliveryConfirmationRecord,
     DeliveryRecord,
@@ -151,44 +154,55 @@ def _returns(history: CycleHistory) -> list[MediaReturn | PassphraseReturn]:
 
 
 def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
-    def person(name: str, at: datetime, on_ja: str, party: str = contractor) -> NamedPerson:
-        return NamedPerson(name=name, party=party, day=at.astimezone(TOKYO).date(), on_ja=on_ja)
-
-    handover = history.find(HandoverRecord)
-    if handover and handover.dvd:
-        yield person(handover.dvd.taker, handover.dvd.handed_at, "媒体引渡確認書")
-    if receipt := history.find(ReceiptRecord):
-        yield person(receipt.received_by, receipt.received_at, "受領通知（第1段階）")
-    if password := history.find(PassphraseHandoverRecord):
-        yield person(password.taker, password.handed_at, "パスワード引渡確認書")
+    yield from _named_in_packages(history, contractor)
     if delivery := history.find(DeliveryRecord):
         by = delivering_party(history, contractor) or contractor
-        yield person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
+        yield _person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
         if confirmed := history.find(DeliveryConfirmationRecord):
-            yield person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
+            yield _person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
     for back in _returns(history):
-        yield person(back.giver, back.returned_at, back.label_ja)
+        yield _person(back.giver, back.returned_at, back.label_ja, contractor)
     for moved in history.facts(CopyTransferred):
-        yield person(moved.giver, moved.handed_at, "移送記録", moved.party)
-        yield person(moved.taker, moved.handed_at, "移送記録", moved.to)
+        yield _person(moved.giver, moved.handed_at, "移送記録", moved.party)
+        yield _person(moved.taker, moved.handed_at, "移送記録", moved.to)
     for destroyed in history.facts(PapersDestroyed):
         for paper in destroyed.papers:
-            yield person(paper.operator, paper.destroyed_at, "廃棄証明書", destroyed.party)
-            yield person(paper.witness, paper.destroyed_at, "廃棄証明書（立会い）", destroyed.party)
+            yield _person(paper.operator, paper.destroyed_at, "廃棄証明書", destroyed.party)
+            yield _person(paper.witness, paper.destroyed_at, "廃棄証明書（立会い）", destroyed.party)
     if erasure := history.find(ErasureRecord):
         for proof in erasure.parties:
             for copy in proof.copies:
-                yield person(copy.operator, copy.erased_at, "消去報告書", proof.party)
-                yield person(copy.witness, copy.erased_at, "消去報告書（立会い）", proof.party)
-            yield person(proof.responsible_person, proof.certified_at, "消去証明書", proof.party)
+                yield _person(copy.operator, copy.erased_at, "消去報告書", proof.party)
+                yield _person(copy.witness, copy.erased_at, "消去報告書（立会い）", proof.party)
+            yield _person(proof.responsible_person, proof.certified_at, "消去証明書", proof.party)
+
+
+def _named_in_packages(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
+    """Who took a package or its passphrase: the dispatch's own, and those of its pull-outs."""
+    person = partial(_person, party=contractor)
+    for each in (history, *packages_of(history)):
+        handover = each.find(HandoverRecord)
+        if handover and handover.dvd:
+            yield person(handover.dvd.taker, handover.dvd.handed_at, "媒体引渡確認書")
+        if receipt := each.find(ReceiptRecord):
+            yield person(receipt.received_by, receipt.received_at, "受領通知（第1段階）")
+        if password := each.find(PassphraseHandoverRecord):
+            yield person(password.taker, password.handed_at, "パスワード引渡確認書")
+    for out in history.facts(PulloutConfirmed):
+        yield person(out.done_by, out.done_at, "引抜き・差替えの確認")
+
+
+def _person(name: str, at: datetime, on_ja: str, party: str) -> NamedPerson:
+    return NamedPerson(name=name, party=party, day=at.astimezone(TOKYO).date(), on_ja=on_ja)
 
 
 def _confirmations(history: CycleHistory, contractor: str) -> Iterator[Confirmed]:
-    handover = history.find(HandoverRecord)
-    if handover and handover.dvd:
-        yield Confirmed(what_ja="媒体引渡確認書", party=contractor, checked_by=handover.dvd.taker)
-    if password := history.find(PassphraseHandoverRecord):
-        yield Confirmed(what_ja="パスワード引渡確認書", party=contractor, checked_by=password.taker)
+    for each in (history, *packages_of(history)):
+        handover = each.find(HandoverRecord)
+        if handover and handover.dvd:
+            yield Confirmed(what_ja="媒体引渡確認書", party=contractor, checked_by=handover.dvd.taker)
+        if password := each.find(PassphraseHandoverRecord):
+            yield Confirmed(what_ja="パスワード引渡確認書", party=contractor, checked_by=password.taker)
     if delivered := history.find(DeliveryConfirmationRecord):
         yield Confirmed(what_ja="納品確認書", party=contractor, checked_by=delivered.deliverer)
     for back in _returns(history):

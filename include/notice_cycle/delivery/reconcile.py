@@ -11,6 +11,7 @@ from typing import Literal
 
 from notice_cycle.errors import Refused
 from notice_cycle.exchange.messages import DeliveryReport, PrintLog
+from notice_cycle.pullout import Pulled
 from notice_cycle.records import CompositionRecord, DeliveryRecord, EncryptionRecord, LotDelivered
 
 _ASK = "委託先に確認して正しい届出を置き直してもらい、その後、待機のタスクからクリアして再実行してください。"
@@ -27,12 +28,12 @@ def verify_delivery(
     signed_by: str,
     reasons: Literal["per_item", "literal"] = "per_item",
     places: Collection[str] = (),
-    pulled: int = 0,
+    pulled: Pulled | None = None,
     list_number: str = "",
 ) -> DeliveryRecord:
     """Raises Refused naming the difference in counts.
 
-    `places`: where the contract has it delivered (empty: not told); `pulled`: envelopes taken out after the hand-over;
+    `places`: where the contract has it delivered (empty: not told); `pulled`: what was taken out after the hand-over;
     `list_number`: the list that names the notices behind a difference (empty: none was needed).
     """
     if {log.manifest_sha256, report.manifest_sha256} != {encryption.manifest_sha256}:
@@ -60,7 +61,8 @@ def verify_delivery(
             f"印刷ログの損紙 {sheets['spoilage']:,}枚、刷り直し {sheets['reprint']:,}枚）。",
             advice=_ASK,
         )
-    _compare_lots(composition, report, planned.envelopes - pulled, pulled, list_number)
+    out = pulled or Pulled()
+    _compare_lots(composition, report, out, list_number)
     if places and not {_plain(place) for place in places} & {_plain(report.place)}:
         raise Refused(
             f"納品した場所が、契約の納品場所（{'、'.join(places)}）ではありません。",
@@ -81,13 +83,16 @@ def verify_delivery(
         place=report.place,
         delivering_party=report.delivering_party,
         delivered_by=report.delivered_by,
+        envelopes_pulled=planned.envelopes - sum(lot.envelopes for lot in report.lots),
+        sheets_pulled=out.sheets,
         deliveries=tuple(LotDelivered(lot=lot.lot, envelopes=lot.envelopes) for lot in report.lots),
     )
 
 
 def _compare_lots(
-    composition: CompositionRecord, report: DeliveryReport, due: int, pulled: int, list_number: str
+    composition: CompositionRecord, report: DeliveryReport, pulled: Pulled, list_number: str
 ) -> None:
+    """Of what was not found when letters were pulled out, an envelope may be delivered all the same."""
     ask = (
         f"差異のある通知書番号は、課のプリンタの照合差異一覧 {list_number} にあります。"
         if list_number
@@ -97,19 +102,21 @@ def _compare_lots(
     if len(set(names)) != len(names):
         raise Refused("納品報告に、同じロットが二度あります。", advice=ask)
     delivered = sum(lot.envelopes for lot in report.lots)
-    if delivered == due:
+    planned = composition.quantities.envelopes
+    if planned - pulled.envelopes <= delivered <= planned - pulled.fewest_envelopes:
         return
-    less = f"、引抜き {pulled:,}封" if pulled else ""
+    less = f"、引抜き {pulled.envelopes:,}封" if pulled.requests else ""
+    less += f"（うち見つからない通知書 {pulled.not_found:,}通）" if pulled.not_found else ""
     raise Refused(
-        f"納品数量が計画と一致しません（計画 {composition.quantities.envelopes:,}封{less}、納品 {delivered:,}封）。"
-        + _differing_lots(composition, report),
+        f"納品数量が計画と一致しません（計画 {planned:,}封{less}、納品 {delivered:,}封）。"
+        + _differing_lots(composition, report, pulled),
         advice=ask,
     )
 
 
-def _differing_lots(composition: CompositionRecord, report: DeliveryReport) -> str:
+def _differing_lots(composition: CompositionRecord, report: DeliveryReport, pulled: Pulled) -> str:
     """Which lots differ, where the contractor kept the ward's lots; by count, the notices are in the vault."""
-    planned = {lot.lot_no: lot.envelopes for lot in composition.lots}
+    planned = {lot.lot_no: lot.envelopes - pulled.by_lot[lot.lot_no] for lot in composition.lots}
     told = {int(digits): lot.envelopes for lot in report.lots if (digits := _digits(lot.lot))}
     if set(told) != set(planned):
         return ""

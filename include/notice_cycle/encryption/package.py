@@ -20,6 +20,7 @@ from notice_cycle.exchange.package import (
     MANIFEST,
     MANIFEST_NAMESPACE,
     MANIFEST_SIGNATURE,
+    Contents,
     Manifest,
     PrintColumn,
     PrintFormat,
@@ -44,8 +45,14 @@ def encrypt_package(
     number: int,
     synthetic: bool,
     at: datetime,
+    contents: Contents = "印字データ",
+    request_number: str = "",
+    passphrase_name: str = PASSPHRASE,
 ) -> EncryptionRecord:
-    """Writes package `number` of the cycle into `outbox`. Raises Altered when not the approved bytes are in the vault."""
+    """Writes package `number` of the cycle into `outbox`. Raises Altered when not the approved bytes are in the vault.
+
+    `contents`, `request_number`: of a pull-out, whose passphrase lies beside that of the print data.
+    """
     package = f"{cycle}-p{number}"
     folder = outbox / cycle
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,10 +66,12 @@ def encrypt_package(
             "一時保管領域の印字データが、承認された印字データと異なります。",
             advice="情報システム課で原因を調べ、抽出からやり直してください。",
         )
-    with vault.reading(TOTALS) as totals:
-        totals_yen = json.load(totals)
+    totals_yen: dict[str, int] = {}
+    if composition.totals:
+        with vault.reading(TOTALS) as totals:
+            totals_yen = json.load(totals)
     secret = passphrase.generate()
-    vault.keep_secret(PASSPHRASE, secret.reveal().encode())
+    vault.keep_secret(passphrase_name, secret.reveal().encode())
     form = package_format(configuration.party.package.format)
     encrypted = folder / f"{package}{Path(print_file).suffix}{form.ending}"
     partial = folder / f"{encrypted.name}.partial"
@@ -87,6 +96,8 @@ def encrypt_package(
         agreed_characters=tuple(entry.printed for entry in configuration.gaiji.entries if entry.gaiji),
         quantities=composition.quantities,
         totals_yen={configuration.heading_of(item): yen for item, yen in totals_yen.items()},
+        contents=contents,
+        request_number=request_number,
     )
     key = SigningKey.load(signing_key)
     (folder / MANIFEST).write_bytes(manifest.content())

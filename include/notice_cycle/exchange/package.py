@@ -22,6 +22,8 @@ MANIFEST_SIGNATURE = "manifest.json.sig"
 CHECKSUMS = "SHA256SUMS"
 MANIFEST_NAMESPACE = "notice-cycle-manifest"
 Marking = Literal["架空データ", "本番"]
+Contents = Literal["印字データ", "引抜き", "差替え"]
+"""What the encrypted file is: what to print, or a list of what to take out of what was printed."""
 
 
 class PrintColumn(Frozen):
@@ -64,10 +66,20 @@ class Manifest(Frozen):
     agreed_characters: tuple[str, ...]
     quantities: Quantities
     totals_yen: dict[str, int]
+    contents: Contents = "印字データ"
+    request_number: str = ""
 
     def content(self) -> bytes:
-        """The canonical bytes that are written, digested and signed."""
-        return canonical(self.model_dump(mode="json"))
+        """The canonical bytes that are written, digested and signed; only a request says what else it is."""
+        said = self.model_dump(mode="json")
+        if not self.is_request:
+            del said["contents"], said["request_number"]
+        return canonical(said)
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is a list of letters to take out, not data to print."""
+        return self.contents != "印字データ"
 
     @classmethod
     def parse(cls, content: bytes) -> "Manifest":

@@ -172,6 +172,12 @@ class PulloutHistory(CycleHistory):
         return made is not None and package == made.package
 
 
+def packages_of(history: CycleHistory) -> tuple[PulloutHistory, ...]:
+    """Every pull-out that ever was, each as a dispatch of its own."""
+    numbers = dict.fromkeys(fact.pullout for fact in history.facts(PulloutStep))
+    return tuple(PulloutHistory(history, number) for number in numbers)
+
+
 def _read(entry: Entry, before: str | None) -> _StepEntry:
     step = PulloutStep.model_validate(entry.data)
     known = entry.model_dump() | {"kind": step.record, "follows": before, "data": step.data}

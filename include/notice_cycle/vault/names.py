@@ -13,3 +13,13 @@ TOTALS = "totals.json"
 DISPATCH_INDEX = "dispatch_index.arrow"
 DIFFERENCE_LIST = "difference_list.json"
 PASSPHRASE = "passphrase.key"  # noqa: S105 - a file name
+
+
+def pullout_list(pullout: int) -> str:
+    """The notices that a pull-out names, in the form in which the contractor gets them."""
+    return f"pullout-{pullout}.csv"
+
+
+def pullout_passphrase(pullout: int) -> str:
+    """The passphrase of a pull-out's package."""
+    return f"pullout-{pullout}-passphrase.key"

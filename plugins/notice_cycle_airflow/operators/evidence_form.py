@@ -12,7 +12,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from notice_cycle import clock
-from notice_cycle.accounts import person_of
+from notice_cycle.accounts import person_of, require_section, sections_of
 from notice_cycle.confirmations import Staff, opened, settled
 from notice_cycle.errors import Conflict, Differs, Refused
 from notice_cycle.forms import Answer, Field, Form
@@ -93,6 +93,12 @@ class EvidenceForm(HITLOperator):
                 return RECALLED_JA  # it was given up while the form waited
             answer = _answer(event)
             try:
+                if cycle.is_pullout:  # whose DAG is every section's
+                    require_section(
+                        sections_of(str(event["responded_by_user"]["name"])),
+                        [cycle.configuration.notice.section],
+                        f"発送回 {cycle.id} ",
+                    )
                 outcome = self._judged(answer, cycle)
             except (Refused, Conflict) as wrong:
                 self._refusal = str(wrong)

@@ -62,7 +62,7 @@ class ContractorReplySensor(BaseSensorOperator):
         with telling():
             cycle = current_cycle()
             history = cycle.history()
-            if history.entry_of(self.settles) or is_passed_over(self.settles, recalled=history.recalled):
+            if self.is_settled(history):
                 return True
             try:
                 return asyncio.run(self._look(cycle, context))
@@ -70,6 +70,12 @@ class ContractorReplySensor(BaseSensorOperator):
                 # The line may be down for a night: keep looking, and let the log say why nothing comes.
                 self.log.warning("%s", unreachable)
                 return False
+
+    def is_settled(self, history: CycleHistory) -> bool:
+        """Whether there is nothing to wait for: the record stands, or the dispatch no longer asks for it."""
+        return history.entry_of(self.settles) is not None or is_passed_over(
+            self.settles, recalled=history.recalled
+        )
 
     async def _look(self, cycle: RunningCycle, context: Any) -> bool:
         reception = Reception(cycle, context)

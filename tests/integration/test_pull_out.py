@@ -1,0 +1,536 @@
+"""A pull-out from the officer's list to the delivery without the letters: real ledger, vault and SFTP host.
+
+The contractor answers with the kit, from what lies on his host and from the printed notice. Nobody here exists.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import ipc
+from tests.builders import (
+    OPENED_AT,
+    SHONIN,
+    SMALL_TOTAL_KEY,
+    TANTO,
+    TASK,
+    AContractor,
+    a_contractor,
+    a_cycle,
+    a_delivery_report,
+    a_key_file,
+    a_print_line,
+    a_print_log,
+    an_answer,
+)
+from tests.integration.sftp_hosts import SftpHost, embedded_host
+from tests.unit.contractor_kit.packages import quick_encryption
+
+from contractor_kit import answers
+from contractor_kit.opening import count_print_file, open_package
+from contractor_kit.package_check import CheckedPackage, check_package
+from notice_cycle import clock
+from notice_cycle import records as r
+from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
+from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.catalogue import Configuration
+from notice_cycle.copies import copies_of
+from notice_cycle.delivery.reconcile import verify_delivery
+from notice_cycle.encryption import passphrase
+from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
+from notice_cycle.errors import NotThereYet, Refused
+from notice_cycle.exchange.messages import ContentReceipt, Message, PulloutConfirmation, Receipt
+from notice_cycle.exchange.package import MANIFEST_NAMESPACE
+from notice_cycle.handover.returns import Given
+from notice_cycle.handover.route import packages_that_left
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.pullout import PulloutCancelled, PulloutRequested, open_pullouts, pulled
+from notice_cycle.pullout.forms import APPROVE, CANCEL, CONFIRM, PulloutApproval, PulloutCheck
+from notice_cycle.pullout.rules import configuration_of_list, require_no_open_pullout
+from notice_cycle.settings import Settings
+from notice_cycle.vault.names import DISPATCH_INDEX
+from notice_cycle_airflow import pullouts as pulling
+from notice_cycle_airflow import run_context
+from notice_cycle_airflow.pullouts import confirmed, encrypted, requested
+from notice_cycle_airflow.run_context import RunningCycle, RunningPullout, current_cycle
+from notice_cycle_airflow.sending import send_package
+from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
+from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmationSensor
+
+KNOWN = a_cycle().up_to(r.StagingWipeRecord)
+FIRM = a_contractor()
+ASKED = {"decision": "request", "purpose": "引抜き"}
+RUN = ("pull_out", "manual__pull1")
+IN_TIME, TOO_LATE = "2026-07-02T17:50:00+09:00", "2026-07-02T18:05:00+09:00"
+FIRST_NOTICE, SECOND_NOTICE = "20260000001", "20260000002"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[SftpHost]:
+    with embedded_host() as host:
+        yield host
+
+
+@dataclass
+class Ward:
+    """The cycle, what an officer puts down, and the contractor's side of the host."""
+
+    cycle: RunningCycle
+    host: SftpHost
+    folder: Path
+    moved: Path
+
+    @property
+    def list_path(self) -> Path:
+        return self.folder / "drop" / "pull_out" / f"{self.cycle.id}.csv"
+
+    def it_is(self, moment: str) -> None:
+        clock.move_to(datetime.fromisoformat(moment), self.moved)
+
+    def lists(self, *numbers: str, heading: str = "通知書番号", reason: str = "死亡") -> None:
+        self.list_path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{heading},理由", *(f"{number},{reason}" for number in numbers)]
+        self.list_path.write_text("\r\n".join(lines) + "\r\n", encoding="cp932")
+
+    def asks(self, run: tuple[str, str] = RUN, **asked: str) -> RunningPullout:
+        requested(self.cycle, ASKED | asked, TANTO, run)
+        number = len(self.cycle.history().facts(PulloutRequested))
+        return self.pullout(number)
+
+    def pullout(self, number: int) -> RunningPullout:
+        running = RunningPullout(
+            id=self.cycle.id,
+            actor=TASK,
+            settings=self.cycle.settings,
+            ledger=self.cycle.ledger,
+            pullout=number,
+        )
+        running.__dict__["configuration"] = configuration_of_list(self.cycle.configuration)
+        return running
+
+    def lays(self, package: str, message: Message, firm: AContractor = FIRM) -> None:
+        folder = self.host.on_disk(f"to_ward/{package}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / message.file_name()).write_bytes(message.content())
+        (folder / f"{message.file_name()}.sig").write_bytes(firm.signs(message.content()))
+
+
+def a_dispatch_index(ward: RunningCycle, letters: list[tuple[str, str, int, int]]) -> None:
+    """Letters as (notice, insured, envelope, lot)."""
+    subject = ward.configuration.notice.subject
+    columns = {
+        "notice_no": [letter[0] for letter in letters],
+        subject: [letter[1] for letter in letters],
+        "envelope_no": [letter[2] for letter in letters],
+        "lot_no": [letter[3] for letter in letters],
+        "position_in_lot": list(range(1, len(letters) + 1)),
+    }
+    table = pa.table(columns)
+    with ward.vault.writing(DISPATCH_INDEX) as target, ipc.new_stream(target.buffer, table.schema) as stream:
+        stream.write_table(table)
+
+
+@pytest.fixture
+def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ward:
+    host.emptied()
+    quick_encryption(monkeypatch)
+    clock.move_to(datetime.fromisoformat(IN_TIME), tmp_path / "clock.json")
+    monkeypatch.setenv(clock.CLOCK_FILE_VARIABLE, str(tmp_path / "clock.json"))
+    monkeypatch.setenv("AIRFLOW_CONN_CONTRACTOR_LGWAN", host.connection())
+    monkeypatch.setattr(run_context, "tell", lambda *_: None)
+    monkeypatch.setattr(pulling, "WardMail", lambda *_: lambda _context: None)
+    (tmp_path / "allowed_signers").write_text(
+        f'{FIRM.name} namespaces="notice-cycle-message" {FIRM.key.public_line}\n'
+    )
+    for name in ("kek", "small"):
+        (tmp_path / name).write_bytes(b"0" * 64 if name == "kek" else SMALL_TOTAL_KEY)
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "tray").mkdir()
+    settings = Settings(
+        {
+            "NOTICE_CYCLE_VAULT": str(tmp_path / "vault"),
+            "NOTICE_CYCLE_KEK_FILE": str(tmp_path / "kek"),
+            "NOTICE_CYCLE_OUTBOX": str(tmp_path / "outbox"),
+            "NOTICE_CYCLE_INBOX": str(tmp_path / "inbox"),
+            "NOTICE_CYCLE_DROP_ROOT": str(tmp_path / "drop"),
+            "NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray"),
+            "NOTICE_CYCLE_SIGNING_KEY_FILE": str(a_key_file(tmp_path / "key")),
+            "NOTICE_CYCLE_SMALL_TOTAL_KEY_FILE": str(tmp_path / "small"),
+            "NOTICE_CYCLE_ALLOWED_SIGNERS_FILE": str(tmp_path / "allowed_signers"),
+            "NOTICE_CYCLE_HOST": "lgwan-terminal-1",
+        }
+    )
+    KNOWN.entered_in(ledger)
+    cycle = RunningCycle(id=KNOWN.id, actor=TASK, settings=settings, ledger=ledger)
+    party = cycle.configuration.party.model_copy(update={"host": "127.0.0.1", "port": host.port})
+    cycle.__dict__["configuration"] = cycle.configuration.model_copy(update={"party": party})
+    cycle.vault.create()
+    # Forty notices; the first two lie in one envelope, the third alone.
+    letters = [(FIRST_NOTICE, "0000000001", 1, 1), (SECOND_NOTICE, "0000000002", 1, 1)]
+    letters += [(f"202600000{n:02}", f"00000000{n:02}", n - 1, 1) for n in range(3, 41)]
+    a_dispatch_index(cycle, letters)
+    return Ward(cycle, host, tmp_path, tmp_path / "clock.json")
+
+
+def approved(ward: Ward, running: RunningPullout) -> None:
+    """Both forms answered, by two people."""
+    for form, answer in ((PulloutCheck(), (CONFIRM, TANTO)), (PulloutApproval(), (APPROVE, SHONIN))):
+        option, by = answer
+        at = datetime.fromisoformat(IN_TIME)
+        record = form.judge(an_answer(option, by=by, at=at), running.history())
+        assert isinstance(record, r.Record)
+        running.enter(record, by=by)
+
+
+def passphrase_from(tray: Path) -> passphrase.Passphrase:
+    """As the contractor reads it from the paper."""
+    import re
+
+    from pypdf import PdfReader
+
+    (paper,) = [path for path in tray.iterdir() if "PW" in path.name]
+    text = "\n".join(page.extract_text() for page in PdfReader(paper).pages)
+    found = re.search(r"[0-9A-Z]{6}(?:-[0-9A-Z]{6}){4}", text)
+    assert found
+    return passphrase.parse(found[0])
+
+
+def arrived(ward: Ward, package: str) -> CheckedPackage:
+    key = SigningKey.load(ward.cycle.settings.signing_key)
+    line = f'ward namespaces="{MANIFEST_NAMESPACE}" {key.public_line}\n'
+    signers = ward.folder / "ward_signers"
+    signers.write_text(line)
+    return check_package(ward.host.on_disk(f"to_contractor/{package}"), AllowedSigners.load(signers), "ward")
+
+
+async def test_two_letters_are_pulled_out_and_the_delivery_is_right_without_them(ward: Ward) -> None:
+    ward.lists(FIRST_NOTICE, "20260000003")
+    running = ward.asks()
+    request = running.history().request
+    assert (request.notices, request.by_reason, request.envelopes, request.opened) == (2, {"death": 2}, 1, 1)
+    assert not ward.list_path.exists(), "personal data stays in the vault alone"
+    assert ward.asks().history().request == request, "run again it is the same request"
+    approved(ward, running)
+
+    running.once(r.EncryptionRecord, lambda history: encrypted(running, history))
+    package = running.history().latest(r.EncryptionRecord).package
+    assert package == f"{KNOWN.id}-p2"
+    digest = await_sent(running)
+    assert running.once(r.HandoverRecord, lambda _: pytest.fail("it was sent")) == digest
+
+    # The contractor takes it in with what he has for print data.
+    taken = arrived(ward, package)
+    assert (taken.manifest.contents, taken.manifest.request_number) == ("引抜き", f"{KNOWN.id}-引抜き1")
+    now = clock.now()
+    ward.lays(package, answers.receipt(taken, by="受領 五郎", at=now))
+    assert await waits(running, Receipt, r.ReceiptRecord)
+    level_1(running)
+    running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
+    assert running.history().latest(r.PassphraseNoticeRecord).notice_number == f"{KNOWN.id}-PW2"
+    running.enter(a_handed_notice(running), by=TANTO)
+    opened = open_package(taken, passphrase_from(ward.folder / "tray"), ward.folder / "work", synthetic=True)
+    rows = list(csv.DictReader(io.StringIO(opened.read_bytes().decode("cp932"), newline="")))
+    assert [(row["通知書番号"], row["封筒番号"]) for row in rows] == [
+        (FIRST_NOTICE, "1"),
+        ("20260000003", "2"),
+    ]
+    assert "死亡" not in opened.read_bytes().decode("cp932"), "the contractor needs no reason"
+    counted = count_print_file(opened, taken.manifest)
+    ward.lays(package, answers.content_receipt(taken.signed, counted, by="受領 五郎", at=now))
+    assert await waits(running, ContentReceipt, r.ContentReceiptRecord)
+    level_2(running)
+
+    # The delivery waits for the confirmation, and then is right without the envelope.
+    with pytest.raises(NotThereYet, match="引抜きの確認待ち"):
+        require_no_open_pullout(ward.cycle.history())
+    ward.lays(package, a_confirmation(running))
+    sensor = PulloutConfirmationSensor(task_id="wait")
+    assert await sensor._look(running, {})
+    confirmed(running, {})
+    history = ward.cycle.history()
+    require_no_open_pullout(history)
+    out = pulled(history)
+    assert (out.notices, out.envelopes, out.lists) == (2, 1, ("pullout-1.csv",))
+    assert history.latest(r.EncryptionRecord).package == f"{KNOWN.id}-p1", (
+        "the dispatch's own chain is as it was"
+    )
+    assert sorted(packages_that_left(history, [])) == [f"{KNOWN.id}-p{n}.csv.age" for n in (1, 2)]
+    assert Given.of(history).notices == 0, "no disc, nothing to give back"
+
+    delivered = delivery(history, envelopes=38)
+    assert (delivered.envelopes_delivered, delivered.envelopes_pulled, delivered.sheets_pulled) == (38, 1, 2)
+    with pytest.raises(Refused, match="計画 39封、引抜き 1封、納品 39封"):
+        delivery(history, envelopes=39)
+    ward.cycle.enter(delivered)
+    (paper,) = [copy for copy in copies_of(ward.cycle.history()) if copy.what == "引き抜いたもの"]
+    assert (paper.quantity, paper.is_open) == (2, True), "the certificate of destruction is still missing"
+    nothing_personal_in(ward.cycle.history())
+
+
+def await_sent(running: RunningPullout) -> str:
+    """As the task hands over, in a thread of its own: it runs a loop itself."""
+    import threading
+
+    done: list[Any] = []
+
+    def send() -> None:
+        try:
+            done.append(running.once(r.HandoverRecord, lambda history: send_package(running, history)))
+        except BaseException as failed:
+            done.append(failed)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    thread.join()
+    (outcome,) = done
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return str(outcome)
+
+
+async def waits(running: RunningPullout, kind: type[Message], settles: type[r.Record]) -> bool:
+    return await ContractorReplySensor(task_id="wait", kinds=[kind], settles=settles)._look(running, {})
+
+
+def level_1(running: RunningPullout) -> None:
+    message, digest = running.received(Receipt)
+    history = running.history()
+    record = verify_receipt(
+        history.latest(r.HandoverRecord),
+        history.latest(r.EncryptionRecord),
+        message,
+        message_sha256=digest,
+        signed_by=FIRM.name,
+    )
+    running.once(r.ReceiptRecord, lambda _: record)
+
+
+def level_2(running: RunningPullout) -> None:
+    message, digest = running.received(ContentReceipt)
+    history = running.history()
+    record = verify_content_receipt(
+        history.latest(r.CompositionRecord),
+        history.latest(r.EncryptionRecord),
+        message,
+        running.configuration,
+        message_sha256=digest,
+        signed_by=FIRM.name,
+        small_total_key=SMALL_TOTAL_KEY,
+    )
+    running.once(r.ContentReceiptRecord, lambda _: record)
+
+
+def notice(running: RunningPullout, history: Any) -> r.PassphraseNoticeRecord:
+    return issue_passphrase_notice(
+        history.latest(r.EncryptionRecord),
+        running.configuration,
+        running.vault,
+        running.settings,
+        cycle=running.id,
+        number=history.number_of(r.PassphraseNoticeRecord),
+        synthetic=True,
+        at=clock.now(),
+        passphrase_name=running.passphrase_name,
+    )
+
+
+def a_handed_notice(running: RunningPullout) -> r.PassphraseHandoverRecord:
+    number = running.history().latest(r.PassphraseNoticeRecord).notice_number
+    return KNOWN[r.PassphraseHandoverRecord].model_copy(update={"notice_number": number})
+
+
+def a_confirmation(running: RunningPullout, **changes: Any) -> PulloutConfirmation:
+    history = running.history()
+    known = {
+        "cycle": running.id,
+        "manifest_sha256": history.latest(r.EncryptionRecord).manifest_sha256,
+        "request_number": history.request.number,
+        "request_sha256": history.latest(r.CompositionRecord).print_file.sha256,
+        "pulled": history.request.notices,
+        "replaced": 0,
+        "not_found": 0,
+        "done_at": clock.now(),
+        "done_by": "引抜 十郎",
+    }
+    return PulloutConfirmation(**(known | changes))
+
+
+def delivery(history: Any, *, envelopes: int) -> r.DeliveryRecord:
+    report = a_delivery_report(KNOWN)
+    lots = (report.lots[0].model_copy(update={"envelopes": envelopes}),)
+    log = a_print_log(KNOWN, a_print_line(KNOWN, sheets=40))
+    return verify_delivery(
+        history.latest(r.CompositionRecord),
+        history.latest(r.EncryptionRecord),
+        log,
+        report.model_copy(update={"lots": lots, "sheets_spoiled": 0}),
+        log_sha256="1" * 64,
+        report_sha256="2" * 64,
+        signed_by=FIRM.name,
+        pulled=pulled(history),
+    )
+
+
+def nothing_personal_in(history: Any) -> None:
+    told = "".join(entry.text() for entry in history.entries)
+    assert [number for number in (FIRST_NOTICE, "20260000003", "0000000001") if number in told] == []
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("numbers", "heading", "sentence"),
+    [
+        ((FIRST_NOTICE, "99999999999"), "通知書番号", "この発送回にない番号があります（3行目）"),
+        ((FIRST_NOTICE, FIRST_NOTICE), "通知書番号", "同じ番号が二度あります（3行目）"),
+        ((FIRST_NOTICE,), "氏名", "一覧の1行目が"),
+        ((), "通知書番号", "1件から5,000件まで"),
+        (("=HYPERLINK(1)",), "通知書番号", "一覧の2行目が正しくありません"),
+    ],
+)
+def test_a_list_that_is_not_right_is_told_by_its_lines(
+    ward: Ward, numbers: tuple[str, ...], heading: str, sentence: str
+) -> None:
+    ward.lists(*numbers, heading=heading)
+    with pytest.raises(Refused, match=sentence) as told:
+        ward.asks()
+    assert not [number for number in numbers if number in str(told.value)]
+    assert ward.list_path.exists(), "the officer puts it right"
+    assert ward.cycle.history().facts(PulloutRequested) == []
+
+
+def test_a_link_in_the_place_of_the_list_is_not_followed(ward: Ward) -> None:
+    ward.list_path.parent.mkdir(parents=True)
+    ward.list_path.symlink_to(ward.folder / "kek")
+    with pytest.raises(Refused, match="通常のファイルではない"):
+        ward.asks()
+
+
+def test_the_list_is_waited_for(ward: Ward) -> None:
+    with pytest.raises(NotThereYet):
+        ward.asks()
+
+
+def test_an_insured_persons_number_takes_all_her_letters_and_nothing_is_asked_for_twice(ward: Ward) -> None:
+    ward.lists("0000000001", "0000000002", heading="被保険者番号", reason="address")
+    running = ward.asks(purpose="差替え")
+    assert (running.history().request.envelopes, running.history().request.opened) == (1, 0)
+    ward.lists(FIRST_NOTICE)
+    with pytest.raises(Refused, match="が終わっていません（承認待ち）"):
+        ward.asks(("pull_out", "manual__pull2"))
+    running.note(fact_of_confirmation(running))
+    with pytest.raises(Refused, match="先の依頼で抜き取ったものがあります（2行目）"):
+        ward.asks(("pull_out", "manual__pull2"))
+
+
+def fact_of_confirmation(running: RunningPullout) -> r.Fact:
+    from notice_cycle.pullout import PulloutConfirmed
+
+    return PulloutConfirmed(
+        pullout=running.pullout,
+        party="example_print",
+        message_sha256="3" * 64,
+        pulled=running.history().request.notices,
+        not_found=0,
+        done_at=OPENED_AT + timedelta(days=1),
+        done_by="引抜 十郎",
+    )
+
+
+def test_after_the_hour_nothing_is_asked_for_and_nothing_approved(ward: Ward) -> None:
+    ward.lists(FIRST_NOTICE)
+    ward.it_is(TOO_LATE)
+    with pytest.raises(Refused, match="締切（18:00）を過ぎています"):
+        ward.asks()
+    ward.it_is(IN_TIME)
+    running = ward.asks()
+    check = PulloutCheck().judge(an_answer(CONFIRM, by=TANTO), running.history())
+    assert isinstance(check, r.Record)
+    running.enter(check, by=TANTO)
+    late = an_answer(APPROVE, by=SHONIN, at=datetime.fromisoformat(TOO_LATE))
+    with pytest.raises(Refused, match="締切"):
+        PulloutApproval().judge(late, running.history())
+    with pytest.raises(Refused, match="本人は承認できません"):
+        PulloutApproval().judge(an_answer(APPROVE, by=TANTO), running.history())
+
+
+def test_before_the_receipt_and_after_the_delivery_there_is_nothing_to_pull_out(
+    ward: Ward, ledger: Ledger
+) -> None:
+    ward.lists(FIRST_NOTICE)
+    whole = a_cycle()
+    ward.cycle.enter(whole[r.DeliveryRecord])
+    with pytest.raises(Refused, match="納品の照合が済んでいる"):
+        ward.asks()
+    other = a_cycle(cycle=KNOWN.id[:-2] + "02", run_id="manual__2").up_to(r.HandoverRecord)
+    other.entered_in(ledger)
+    early = RunningCycle(id=other.id, actor=TASK, settings=ward.cycle.settings, ledger=ledger)
+    with pytest.raises(Refused, match="委託先がまだデータを開いていない"):
+        requested(early, ASKED, TANTO, RUN)
+
+
+def test_a_request_that_was_given_up_blocks_nothing(ward: Ward) -> None:
+    ward.lists(FIRST_NOTICE)
+    running = ward.asks()
+    (cancelled,) = PulloutCheck().judge(an_answer(CANCEL, by=TANTO), running.history())  # type: ignore[misc]
+    assert isinstance(cancelled, PulloutCancelled)
+    assert requested(ward.cycle, ASKED | {"decision": "cancel"}, TANTO, ("pull_out", "manual__x")) == ""
+    assert open_pullouts(ward.cycle.history()) == ()
+    with pytest.raises(Refused, match="取りやめる依頼がありません"):
+        requested(ward.cycle, ASKED | {"decision": "cancel"}, TANTO, ("pull_out", "manual__y"))
+    ward.lists(FIRST_NOTICE)
+    assert ward.asks(("pull_out", "manual__pull2")).history().request.number == f"{KNOWN.id}-引抜き2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pulled": 1}, "依頼 2通、引抜き 1通、見つからない 0通"),
+        ({"request_number": "別の依頼"}, "についてのものではありません"),
+        ({"replaced": 1, "pulled": 1}, "抜き取りだけ"),
+        ({"done_at": OPENED_AT - timedelta(days=1)}, "依頼を開いた日時より前"),
+    ],
+)
+def test_a_confirmation_that_does_not_fit_is_put_away(ward: Ward, changes: Any, sentence: str) -> None:
+    running = opened_by_hand(ward)
+    from notice_cycle.pullout.rules import verify_confirmation
+
+    with pytest.raises(Refused, match=sentence):
+        verify_confirmation(
+            running.history(), a_confirmation(running, **changes), party="x", message_sha256="1" * 64
+        )
+
+
+def opened_by_hand(ward: Ward) -> RunningPullout:
+    """As if it had gone the whole way to the contractor's opening it."""
+    ward.lists(FIRST_NOTICE, "20260000003")
+    running = ward.asks()
+    approved(ward, running)
+    for record in (r.EncryptionRecord, r.HandoverRecord, r.ReceiptRecord, r.ContentReceiptRecord):
+        running.enter(KNOWN[record])
+    return running
+
+
+def test_the_run_finds_its_pull_out(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    ward.lists(FIRST_NOTICE)
+    ward.asks()
+    run = SimpleNamespace(dag_id=RUN[0], run_id=RUN[1])
+    context = {"dag_run": run, "ti": SimpleNamespace(task_id="request.check_request")}
+    monkeypatch.setattr(run_context, "get_current_context", lambda: context)
+    monkeypatch.setattr(run_context, "open_ledger", lambda: ward.cycle.ledger)
+    monkeypatch.setattr(run_context, "Settings", lambda: ward.cycle.settings)
+    found = current_cycle()
+    assert (found.is_pullout, found.history().latest(r.CompositionRecord).quantities.notices) == (True, 1)
+    assert isinstance(found.configuration, Configuration)
+    requested(ward.cycle, ASKED | {"decision": "cancel"}, TANTO, ("pull_out", "manual__x"))
+    with pytest.raises(run_context.AirflowSkipException, match="取りやめ"):
+        current_cycle()
