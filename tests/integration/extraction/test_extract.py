@@ -1,7 +1,7 @@
 """Extraction from a real PostgreSQL holding an invented ward of 500: all rows, only whitelisted columns, or nothing."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from pyarrow import ipc
-from tests.builders import SMALL_TOTAL_KEY, the_configuration
+from tests.builders import SMALL_TOTAL_KEY, a_cycle, the_configuration
 from tests.conftest import as_extractor
 
 from notice_cycle.catalogue import Notice, SqlSource
+from notice_cycle.composition.differences import refuse_late_entries
 from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.extraction.extract import extract
 from notice_cycle.extraction.source import Batch
 from notice_cycle.extraction.sql_source import differences, reading
-from notice_cycle.records import ExtractionRecord
+from notice_cycle.records import CompositionRecord, ExtractionRecord, HandoverApprovalRecord
 from notice_cycle.values import sha256
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import STAGED
@@ -185,6 +186,11 @@ def test_the_differential_list_is_read_as_it_stands(core_system: str, small_ward
     assert set(listed["reason"].to_pylist()) == {"death", "moved_out", "recipient_changed"}
     due = set(small_ward.notice(NOTICE.id, ANNUAL)["notice_no"].tolist())
     assert set(listed["notice_no"].to_pylist()) <= due
+    composed, approved = a_cycle()[CompositionRecord], a_cycle()[HandoverApprovalRecord]
+    later = approved.model_copy(update={"approved_at": max(listed["noted_at"].to_pylist())})
+    for known, stops in ((listed.num_rows, False), (listed.num_rows - 1, True)):
+        with pytest.raises(Refused, match="1件が加わっています") if stops else nullcontext():
+            refuse_late_entries(listed, composed.model_copy(update={"differences_read": known}), later)
 
 
 def test_a_database_that_is_down_is_cannot_look(tmp_path: Path, vault: CycleVault) -> None:
