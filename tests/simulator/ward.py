@@ -138,7 +138,7 @@ class SimulatedWard:
         with self._no_mail_server():
             try:
                 is_complete = await sensor._look(self.running, {})
-                for _ in range(2):  # what lies there unchanged at the second look is not on its way any more
+                for _ in range(1 if is_complete else 2):  # at the second look what lies there lies still
                     seen = Seen(self.root / "seen.json")
                     await look_at(self.running, {}, seen)
                     seen.keep()
