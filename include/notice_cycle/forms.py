@@ -103,8 +103,8 @@ class Form(ABC):
         """The entry that shows that the form is answered; None while it is to be asked."""
         return history.entry_of(self.record) if self.record else None
 
-    def compare(self, record: Record, history: CycleHistory, staff: "Staff") -> None:
-        """Compares who a record names with the register. Raises Differs or Refused."""
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: "Staff") -> None:
+        """Compares who a record or the facts to keep name with the register. Raises Differs or Refused."""
         return  # most forms name nobody
 
     def applies(self, history: CycleHistory) -> bool:

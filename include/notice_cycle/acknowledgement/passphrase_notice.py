@@ -20,6 +20,7 @@ from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.printing import print_document
 from notice_cycle.records import (
     EncryptionRecord,
+    Fact,
     HandoverRecord,
     PassphraseHandoverRecord,
     PassphraseNoticeRecord,
@@ -154,9 +155,9 @@ class PassphraseHandover(Form):
             filed_under=answer.text(FILED),
         )
 
-    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
         """Taker and signer are on that day's roster; who gave the disc does not give the notice."""
-        given = cast(PassphraseHandoverRecord, record)
+        given = cast(PassphraseHandoverRecord, kept)
         configuration = Configuration.model_validate(history.opening.configuration)
         require_on_roster(
             staff, configuration, given.handed_at, [(TAKER, given.taker), (SIGNED_BY, given.signed_by)]

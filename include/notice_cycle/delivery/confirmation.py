@@ -11,7 +11,7 @@ from notice_cycle.errors import Differs
 from notice_cycle.forms import Answer, Field, Form, plain, table, tokyo
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.reconciliation import by_notice
-from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord, Record
+from notice_cycle.records import DeliveryConfirmationRecord, DeliveryRecord, Fact, Record
 
 DELIVERED_AT = Field(
     key="delivered_at", title_ja="日時", help_ja="納品を受けた日時（例 2026-07-10 13:00）", moment=True
@@ -76,9 +76,9 @@ class DeliveryConfirmation(Form):
             filed_under=answer.text(FILED),
         )
 
-    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
         """Who delivered and who signed is on that day's roster."""
-        given = cast(DeliveryConfirmationRecord, record)
+        given = cast(DeliveryConfirmationRecord, kept)
         named = [(DELIVERER, given.deliverer), (SIGNED_BY, given.signed_by)]
         configuration = Configuration.model_validate(history.opening.configuration)
         require_on_roster(staff, configuration, given.delivered_at, named)

@@ -19,6 +19,7 @@ from notice_cycle.records import (
     DiscBurnt,
     DiscsMade,
     EncryptionRecord,
+    Fact,
     HandoverBegun,
     HandoverRecord,
     OnDisc,
@@ -177,9 +178,9 @@ class DiscHandover(Form):
             ),
         )
 
-    def compare(self, record: Record, history: CycleHistory, staff: Staff) -> None:
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
         """Taker and signer are on that day's roster."""
-        disc = cast(HandoverRecord, record).dvd
+        disc = cast(HandoverRecord, kept).dvd
         if disc:
             named = [(TAKER, disc.taker), (SIGNED_BY, disc.signed_by)]
             require_on_roster(staff, _configuration(history), disc.handed_at, named)

@@ -1,12 +1,14 @@
 """返却確認書: after the delivery the discs and the passphrase notices come back (R34, R56). One form, a record for each.
 
 Asked only when discs were handed over, also ones that a later package replaced. Refuses another quantity than was
-given and is still out, and a return before the delivery.
+given and is still out, a return before the delivery, and a giver who is not on the roster of that day.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
-from notice_cycle.confirmations import printed_numbers
+from notice_cycle.catalogue import Configuration
+from notice_cycle.confirmations import Staff, printed_numbers, require_on_roster
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form, table, tokyo
 from notice_cycle.ledger.entry import Entry
@@ -19,6 +21,7 @@ from notice_cycle.records import (
     MediaReturn,
     PassphraseHandoverRecord,
     PassphraseReturn,
+    Record,
 )
 
 
@@ -179,3 +182,10 @@ class Returns(Form):
                 )
         standing = {MediaReturn: given.discs_back, PassphraseReturn: given.notices_back}
         return tuple(fact for fact in (media, notices) if not standing[type(fact)])
+
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
+        """Who gave back is on the roster of that day: a disc and a notice may come on different days."""
+        configuration = Configuration.model_validate(history.opening.configuration)
+        givers = {MediaReturn: DISCS_GIVER, PassphraseReturn: NOTICES_GIVER}
+        for fact in cast(tuple[MediaReturn | PassphraseReturn, ...], kept):
+            require_on_roster(staff, configuration, fact.returned_at, [(givers[type(fact)], fact.giver)])

@@ -141,7 +141,7 @@ class EvidenceForm(HITLOperator):
         history = cycle.history()
         refuse_open_conflicts(history)
         outcome = self.form.judge(answer, history)
-        if isinstance(outcome, Record):
+        if not isinstance(outcome, Decision):
             register = read_register(cycle.ledger, cycle.settings.config_folder, clock.today())
             self.form.compare(outcome, history, Staff(register, read_exceptions(cycle.ledger)))
         return outcome

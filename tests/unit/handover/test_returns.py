@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from tests.builders import CYCLE, OPENED_AT, a_cycle, a_digest, an_answer, on_disc
+from tests.unit.register.world import a_register
 
 from notice_cycle import records as r
 from notice_cycle.closing import close
+from notice_cycle.confirmations import Staff
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.handover.returns import Given, Returns
 from notice_cycle.ledger.chain import Verdict
@@ -91,6 +93,23 @@ def test_what_does_not_agree_is_refused(changes: dict[str, str], said: str) -> N
 def test_another_quantity_is_a_difference_that_stays_open(field: str) -> None:
     with pytest.raises(Differs):
         returned(**{field: "3"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"discs_giver": "受領 太郎"}, "2026-07-20の取扱者名簿にない.*「媒体: 取扱者.*受領 太郎"),
+        (
+            {"notices_giver": "配達 次郎", "notices_returned_at": "2026-07-21 09:00"},
+            "2026-07-21の取扱者名簿にない.*「パスワード通知書: 取扱者.*配達 次郎",
+        ),
+    ],
+)
+def test_who_gave_back_must_be_on_the_roster_of_that_day(changes: dict[str, str], said: str) -> None:
+    staff = Staff(a_register())
+    Returns().compare(returned(), delivered(), staff)
+    with pytest.raises(Differs, match=said):
+        Returns().compare(returned(**changes), delivered(), staff)
 
 
 def test_the_form_is_answered_when_both_stand_and_a_kill_between_them_loses_nothing() -> None:
