@@ -1,11 +1,8 @@
 """利用者の停止: the lock-out closed an account; it enters the ledger and the operator is told."""
 
-from datetime import timedelta
+from airflow.sdk import Param, task
 
-from airflow.sdk import DAG, Param, task
-
-from notice_cycle.settings import Settings
-from notice_cycle_airflow.notifiers.ward_mail import WardMail
+from notice_cycle_airflow.form_dag import form_dag
 
 DOC = """
 ### 利用者の停止
@@ -17,40 +14,30 @@ DOC = """
 - 有効に戻すのは**管理者だけ**です。手順は、運用手順書（docs/runbook.md）の「利用者」の節にあります。
 """
 
-with DAG(
+with form_dag(
     dag_id="account_closed",
     dag_display_name="利用者の停止",
     description="ログインに続けて失敗した利用者の停止の記録と知らせ",
     doc_md=DOC,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,  # a paused one would tell nobody
-    tags=["運用"],
+    retries=3,
     params={
         "login": Param(None, type="string", title="ログイン名"),
         "failures": Param(None, type="integer", minimum=1, title="続けて失敗した回数"),
         "closed_at": Param(None, type="string", format="date-time", title="停止した時刻"),
     },
-    default_args={
-        "owner": "情報システム課",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=Settings().retry_seconds),
-        "on_failure_callback": WardMail("task_failed"),
-    },
-) as dag:
+):
 
     @task(task_display_name="停止の記録と知らせ")
     def account_closed() -> str:
         """停止した利用者を証跡台帳に記録し、情報システム運用に知らせます。"""
-        from notice_cycle.accounts import enter_closing
+        from notice_cycle.accounts import enter_once
         from notice_cycle.settings import Settings
         from notice_cycle_airflow.account_mail import tell_closed
         from notice_cycle_airflow.run_context import closed_account, telling, this_task
 
         with telling():
             ledger, closed = closed_account()
-            enter_closing(ledger, closed, this_task())
+            enter_once(ledger, closed, this_task())
             tell_closed(closed, Settings())
             return closed.login
 

@@ -25,6 +25,11 @@ DOC = """
 **ここに書く氏名は、事業者または区の従事者のものです。被保険者の氏名・番号は、どの欄にも入力しないでください**（画面の履歴に残ります）。
 """
 
+MORE = {
+    "account_review": "確かめるもの: [利用者の一覧](/notice-cycle/accounts)（課長は自分の課、情報システム運用・監査・管理者はすべての利用者が見えます）。\n",
+}
+"""What the text of a single form adds."""
+
 DAY_PATTERN = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"
 
 FIRST = {
@@ -64,7 +69,7 @@ def register_form(kind: type[Content]) -> DAG:
         dag_id=f"register_{kind.kind}",
         dag_display_name=f"登録簿: {kind.label_ja}",
         description=f"登録簿の「{kind.label_ja}」の追加・変更・終了",
-        doc_md=DOC.format(label=kind.label_ja),
+        doc_md=DOC.format(label=kind.label_ja) + MORE.get(kind.kind, ""),
         tag="登録簿",
         owner=SECTION,
         params={**FIRST, **{blank.key: param(blank) for blank in blanks(kind)}, **LAST},

@@ -6,16 +6,16 @@ from notice_cycle_airflow.deadlines import ClosingDue
 from notice_cycle_airflow.form_refresh import FormRefresh
 from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
-from notice_cycle_airflow.views import copies, plan, report
+from notice_cycle_airflow.views import account_review, copies, plan, report
 
 
 class NoticeCyclePlugin(AirflowPlugin):
-    """Timetable of the yearly start; pages report, plan and copies; forms that show what they say now; a UI in Japanese."""
+    """Timetable of the yearly start; pages report, plan, copies and accounts; forms that show what they say now; a UI in Japanese."""
 
     name = "notice_cycle"
     timetables = [AnnualStartTimetable]  # noqa: RUF012 - Airflow reads a list
     fastapi_apps = [  # noqa: RUF012 - as above
-        {"app": report.app, "url_prefix": report.PREFIX, "name": "notice cycle"}
+        {"app": account_review.app, "url_prefix": report.PREFIX, "name": "notice cycle"}
     ]
     deadline_references = [ClosingDue]  # noqa: RUF012 - as above
     external_views = [report.VIEW, plan.VIEW, copies.VIEW]  # noqa: RUF012 - as above

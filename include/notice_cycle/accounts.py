@@ -1,4 +1,4 @@
-"""Accounts of the web UI as the ledger sees them: who is named how, who may act on which section's dispatches.
+"""Accounts of the web UI as the ledger sees them: who is named how, who may act on which section's dispatches, what became of them.
 
 An account is a login; the name beside it is the officer's, as the administrator entered it. No password, and
 nothing that was typed at the login, enters here. What the api-server notes of a person is all that a task knows: the
@@ -30,6 +30,22 @@ class AccountClosed(Fact):
     closed_at: datetime
 
 
+class AccountChanged(Fact):
+    """利用者の変更: an account was made, opened, closed or given other roles, by a person or (None) by a command.
+
+    `was_active` None: it was made. Roles are those of duty and of sections, sorted.
+    """
+
+    label_ja = "利用者の変更"
+    login: str
+    was_active: bool | None
+    active: bool
+    roles_before: tuple[str, ...]
+    roles: tuple[str, ...]
+    changed_by: Person | None
+    changed_at: datetime
+
+
 def shown_as(login: str, family_name: str, given_name: str, sections: Iterable[str] = ()) -> str:
     """How Airflow notes a person: 青木 一郎（tanto1、介護保険課）; without sections who acts for all of them."""
     return f"{family_name} {given_name}（{'、'.join([login, *sections])}）"
@@ -57,13 +73,11 @@ def require_section(own: Collection[str], of: Collection[str], what_ja: str) -> 
         )
 
 
-def enter_closing(ledger: Ledger, closed: AccountClosed, by: System) -> bool:
-    """Enters that an account was closed. False when it stands there already."""
-    with ledger.locked("accounts", AccountClosed.kind()):
-        known = (
-            AccountClosed.model_validate(entry.data) for entry in ledger.entries(kind=AccountClosed.kind())
-        )
-        if closed in known:
+def enter_once(ledger: Ledger, fact: AccountClosed | AccountChanged, by: Person | System) -> bool:
+    """Enters what became of an account. False when it stands there already."""
+    with ledger.locked("accounts", fact.kind()):
+        known = (type(fact).model_validate(entry.data) for entry in ledger.entries(kind=fact.kind()))
+        if fact in known:
             return False
-        ledger.note(None, closed, by)
+        ledger.note(None, fact, by)
         return True

@@ -1,5 +1,7 @@
 """The accounts of the web UI as a list for the review twice a year (棚卸し), and the way back in for the last 管理者.
 
+The list is also a page of the web UI (views/account_review.py).
+
     python -m notice_cycle_airflow.accounts list             every account, with what to look at, as a table
     python -m notice_cycle_airflow.accounts open LOGIN       opens a closed account
     python -m notice_cycle_airflow.accounts synchronise      brings the roles into line with the catalogue
@@ -58,9 +60,9 @@ class Account:
         ]
 
 
-def table(accounts: Iterable[Account], now: datetime) -> str:
-    """The list as a Markdown table, with what it counts below."""
-    rows = [
+def rows_of(accounts: Iterable[Account], now: datetime) -> list[tuple[str, ...]]:
+    """The list under HEADINGS, by login."""
+    return [
         (
             each.login,
             each.name,
@@ -71,12 +73,21 @@ def table(accounts: Iterable[Account], now: datetime) -> str:
         )
         for each in sorted(accounts, key=lambda account: account.login)
     ]
+
+
+def summary_ja(accounts: Sequence[Account], now: datetime) -> str:
+    """How many there are, how many of them are closed, and what to do then."""
+    day = now.astimezone(clock.TOKYO).strftime("%Y-%m-%d")
+    closed = sum(not each.active for each in accounts)
+    return f"{day} 現在、{len(accounts)}人、うち停止 {closed}人。確かめたら、「登録簿: 利用者の棚卸し」に記録してください。"
+
+
+def table(accounts: Sequence[Account], now: datetime) -> str:
+    """The list as a Markdown table, with what it counts below."""
+    rows = rows_of(accounts, now)
     widths = [max(map(_width, column)) for column in zip(HEADINGS, *rows, strict=True)]
     lines = [_line(HEADINGS, widths), _line(["-" * width for width in widths], widths)]
-    closed = sum(row[3] == "停止" for row in rows)
-    day = now.astimezone(clock.TOKYO).strftime("%Y-%m-%d")
-    end = f"{day} 現在、{len(rows)}人、うち停止 {closed}人。確かめたら、「登録簿: 利用者の棚卸し」に記録してください。"
-    return "\n".join([*lines, *(_line(row, widths) for row in rows), "", end])
+    return "\n".join([*lines, *(_line(row, widths) for row in rows), "", summary_ja(accounts, now)])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -90,9 +101,10 @@ def _width(text: str) -> int:
 
 def read_accounts() -> list[Account]:
     """Every account of the metadata database."""
-    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    from airflow.providers.fab.auth_manager.models import User
+    from airflow.utils.session import create_session
 
-    with get_application_builder() as builder:
+    with create_session(scoped=False) as session:
         return [
             Account(
                 login=user.username,
@@ -102,7 +114,7 @@ def read_accounts() -> list[Account]:
                 last_login=_aware(user.last_login),
                 created=_aware(user.created_on),
             )
-            for user in builder.sm.get_all_users()
+            for user in session.query(User)
         ]
 
 

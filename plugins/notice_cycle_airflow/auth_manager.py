@@ -20,6 +20,7 @@ from airflow.providers.fab.www.security.permissions import (
 )
 
 from notice_cycle.accounts import shown_as
+from notice_cycle_airflow.account_changes import acting
 from notice_cycle_airflow.lock_out import WardSecurityManager
 from notice_cycle_airflow.roles import limited_to
 
@@ -39,6 +40,7 @@ class WardAuthManager(FabAuthManager):
         user = super().deserialize_user(token)
         sections = limited_to({role.name for role in user.roles})
         user.get_name = partial(shown_as, user.username, user.last_name, user.first_name, sections)
+        acting.set(user.get_name())
         return user
 
     def is_authorized_hitl_task(self, *, assigned_users: set[str], user: User) -> bool:

@@ -1,4 +1,5 @@
-"""A DAG that a person starts to say something: one run is one answer, refused in its log or kept in the ledger.
+"""A DAG that a person starts to say something (or the api-server, of an account): one run is one answer, refused in its
+log or kept in the ledger.
 
 Ids, params and task ids of these DAGs are known to open runs and to who started them; they stay as they are.
 """

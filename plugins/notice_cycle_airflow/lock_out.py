@@ -1,7 +1,8 @@
-"""Closes an account after failed logins. Flask-AppBuilder counts them and does nothing else.
+"""Closes an account after failed logins, and tells of every change of an account. Flask-AppBuilder does neither.
 
 A closed account is refused everywhere within half a minute, also where it is logged in. Only 管理者 opens it again.
-The api-server can neither write the ledger nor send mails: it starts DAG `account_closed`, which does both.
+The api-server can neither write the ledger nor send mails: it starts DAG `account_closed`, which does both, and for
+changes by a person `account_changed`.
 """
 
 import logging
@@ -13,6 +14,7 @@ from flask_appbuilder.security.forms import ResetPasswordForm
 
 from notice_cycle import clock
 from notice_cycle.settings import Settings
+from notice_cycle_airflow import account_changes
 from notice_cycle_airflow.passwords import RULE_JA, require_good_password
 
 _log = logging.getLogger(__name__)
@@ -20,7 +22,9 @@ DAG_ID = "account_closed"
 
 
 class WardSecurityManager(FabAirflowSecurityManagerOverride):
-    """Flask-AppBuilder's security manager, which closes accounts and asks for good passwords."""
+    """Flask-AppBuilder's security manager, which closes accounts, tells of changes and asks for good passwords."""
+
+    userdbmodelview = account_changes.WardUserView
 
     def __init__(self, appbuilder: Any) -> None:
         super().__init__(appbuilder)
@@ -36,17 +40,29 @@ class WardSecurityManager(FabAirflowSecurityManagerOverride):
         if not user.active or user.fail_login_count % limit:
             return
         user.active = False
-        self.update_user(user)
+        super().update_user(user)
         _log.warning("ログインに続けて失敗した利用者 %s を停止しました。", user.username)
+        conf = {
+            "login": user.username,
+            "failures": user.fail_login_count,
+            "closed_at": clock.now().isoformat(),
+        }
         try:
-            _tell(user.username, user.fail_login_count)
+            account_changes.start(DAG_ID, conf)
         except Exception as untold:  # the account is closed in any case
             _log.error("利用者の停止を知らせられませんでした（%s）。", type(untold).__name__)
 
+    def update_user(self, user: Any) -> bool:
+        """As Flask-AppBuilder, and told: from REST and from our commands; also called at every login."""
+        before, after = account_changes.State.written(user.id), account_changes.State.of(user)
+        done = bool(super().update_user(user))
+        if done:
+            account_changes.tell(user.username, before, after)
+        return done
 
-def _tell(login: str, failures: int) -> None:
-    from airflow.api.common.trigger_dag import trigger_dag
-    from airflow.utils.types import DagRunTriggeredByType
-
-    conf = {"login": login, "failures": failures, "closed_at": clock.now().isoformat()}
-    trigger_dag(DAG_ID, triggered_by=DagRunTriggeredByType.REST_API, conf=conf)
+    def add_user(self, *arguments: Any, **named: Any) -> Any:
+        """As Flask-AppBuilder, and told: from REST and from our commands."""
+        user = super().add_user(*arguments, **named)
+        if user:
+            account_changes.tell(user.username, None, account_changes.State.of(user))
+        return user

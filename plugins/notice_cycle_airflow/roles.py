@@ -158,6 +158,9 @@ _REACHES = {
     "incident": _OF_INCIDENTS,
     "incident_step": _OF_INCIDENTS,
     "account_closed": Reach(worked_on_by=(OPERATOR,)),  # started by the lock-out itself
+    "account_changed": Reach(
+        worked_on_by=(OPERATOR,)
+    ),  # started by the page and the commands that change accounts
     "gate_exception": Reach(seen_by=(SECTION, APPROVER), started_by=(DIRECTOR,)),
     **{f"register_{kind}": _OF_REGISTER for kind in KINDS},
     # Who holds an office and who stands in for whom is not for the officer to say.

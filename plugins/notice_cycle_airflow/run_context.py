@@ -25,7 +25,7 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
-from notice_cycle.accounts import AccountClosed, person_of, require_section, sections_of
+from notice_cycle.accounts import AccountChanged, AccountClosed, person_of, require_section, sections_of
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
@@ -458,6 +458,21 @@ def closed_account() -> tuple[Ledger, AccountClosed]:
         closed_at=datetime.fromisoformat(asked["closed_at"]),
     )
     return open_ledger(), closed
+
+
+def changed_account() -> tuple[Ledger, AccountChanged]:
+    """What the api-server started this run for."""
+    asked = get_current_context()["params"]
+    changed = AccountChanged(
+        login=asked["login"],
+        was_active=asked["was_active"],
+        active=asked["active"],
+        roles_before=tuple(asked["roles_before"]),
+        roles=tuple(asked["roles"]),
+        changed_by=person_of(asked["changed_by"]) if asked["changed_by"] else None,
+        changed_at=datetime.fromisoformat(asked["changed_at"]),
+    )
+    return open_ledger(), changed
 
 
 def opening_request() -> OpeningRequest:

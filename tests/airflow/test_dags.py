@@ -37,6 +37,7 @@ OPERATING = (
     "copy_keeping",
     "copy_keeping_approval",
     "account_closed",
+    "account_changed",
     "passphrase_notice_void",
 )
 PULL_OUT = (

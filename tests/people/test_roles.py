@@ -19,7 +19,7 @@ from embedded_ward.layout import REPOSITORY
 from embedded_ward.officers import Officer
 from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle import records as r
-from notice_cycle.accounts import AccountClosed
+from notice_cycle.accounts import AccountChanged, AccountClosed
 from notice_cycle.register import RegisterChanged
 from notice_cycle_airflow import roles
 from notice_cycle_airflow.accounts import HEADINGS
@@ -80,6 +80,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "except_gate": start("gate_exception"),
     "work_on_register": ("POST", "/api/v2/dags/register_training/clearTaskInstances", {"dry_run": True}),
     "forge_closing": start("account_closed"),
+    "forge_change": start("account_changed"),
     "audit_log": ("GET", "/api/v2/eventLogs?limit=1", None),
     "connections": ("GET", "/api/v2/connections", None),
     "change_connections": ("POST", "/api/v2/connections", {"connection_id": "!"}),
@@ -88,6 +89,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "change_pools": ("PATCH", "/api/v2/pools/heavy", {"slots": 1}),
     "configuration": ("GET", "/api/v2/config", None),
     "accounts": ("GET", "/auth/fab/v1/users", None),
+    "account_list": ("GET", "/notice-cycle/accounts", None),
     "change_accounts": ("POST", "/auth/fab/v1/users", {"username": "x"}),
     "delete_accounts": ("DELETE", "/auth/fab/v1/users/nobody", None),
     "change_roles": ("PATCH", "/auth/fab/v1/roles/担当", {"name": "担当", "actions": []}),
@@ -241,8 +243,40 @@ class TestLockOut:
     def test_the_command_opens_it_again(self, ward: EmbeddedWard) -> None:
         assert re.search(r"\| tanto2 +\| 石川 恵 .*\| 停止 .*\| 停止中 ", _accounts(ward, "list"))
         assert "有効に戻しました" in _accounts(ward, "open", "tanto2")
+        wait_for(lambda: _changes(ward, "tanto2"), "the opening in the ledger")
+        (opened,) = _changes(ward, "tanto2")
+        assert (opened.was_active, opened.active, opened.changed_by) == (False, True, None)
+        assert opened.roles == opened.roles_before
         right = ward.secrets.user_passwords["tanto2"].get_secret_value()
         assert self.token(ward, right) == httpx.codes.CREATED
+
+
+def test_other_roles_are_in_the_ledger_with_who_gave_them(ward: EmbeddedWard) -> None:
+    kanri, path = ward.person("kanri"), "/auth/fab/v1/users/tanto2?update_mask=roles"
+    was, other = ["所属:介護保険課", "担当"], ["担当", "所属:地域包括ケア推進課"]
+    for given in (other, was, was):  # the last changes nothing
+        body = {"roles": [{"name": name} for name in given]}
+        kanri.request("PATCH", path, body).raise_for_status()
+    wait_for(lambda: len(_changes(ward, "tanto2")) == 3, "both changes in the ledger")
+    told = sorted(_changes(ward, "tanto2"), key=lambda change: change.changed_at)[1:]
+    assert [(set(one.roles_before), set(one.roles)) for one in told] == [
+        (set(was), set(other)),
+        (set(other), set(was)),
+    ]
+    assert {one.changed_by.user_id for one in told} == {"kanri"}
+
+
+def test_the_head_of_section_reviews_the_accounts_of_the_section(ward: EmbeddedWard) -> None:
+    pages = {
+        login: ward.person(login).request("GET", "/notice-cycle/accounts").text for login in LOGINS.values()
+    }
+    named = {
+        login: {each for each in LOGINS.values() if f"<td>{each}</td>" in pages[login]}
+        for login in LOGINS.values()
+    }
+    assert named["kanri"] == named["unyo"] == named["kansa"] == set(LOGINS.values())
+    assert named["kacho"] == {"tanto1", "shonin", "kacho"}
+    assert named["tanto1"] == named["houkatsu"] == named["shonin"] == set()
 
 
 def test_the_list_for_the_review_names_what_to_look_at(ward: EmbeddedWard) -> None:
@@ -287,6 +321,10 @@ def _history(ward: EmbeddedWard) -> Any:
 
 def _facts(ward: EmbeddedWard, kind: Any) -> list[Any]:
     return [kind.model_validate(entry.data) for entry in ward.ledger.entries(kind=kind.kind())]
+
+
+def _changes(ward: EmbeddedWard, login: str) -> list[AccountChanged]:
+    return [fact for fact in _facts(ward, AccountChanged) if fact.login == login]
 
 
 def _mails(ward: EmbeddedWard, named: str) -> list[Path]:

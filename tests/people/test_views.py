@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from embedded_ward.layout import REPOSITORY
 from embedded_ward.ward import NOTICE, EmbeddedWard
+from notice_cycle.accounts import AccountChanged
 from tests.e2e.conftest import wait_for
 from tests.people.conftest import open_form
 from tests.people.test_roles import LOGINS, TABLE
@@ -156,6 +157,13 @@ def test_the_manager_opens_a_closed_account(seat: Seat) -> None:
     seat.page.locator("button[type=submit]").last.click()
     seat.page.wait_for_load_state("networkidle")
     assert token(right) == httpx.codes.CREATED
+    kind = AccountChanged
+
+    def opened() -> list[tuple[str, str]]:
+        changes = [kind.model_validate(entry.data) for entry in seat.ward.ledger.entries(kind=kind.kind())]
+        return [(one.login, one.changed_by.user_id) for one in changes if one.changed_by and one.active]
+
+    wait_for(lambda: ("tanto2", "kanri") in opened(), "who opened it, in the ledger")
 
 
 @pytest.mark.parametrize("seat", ["担当"], indirect=True)
