@@ -190,13 +190,13 @@ class RunningCycle:
             route=route or route_of(history, self.configuration),
             today=today,
             calendar=BusinessCalendar.from_file(config / "calendar.yaml"),
-            register=register,
             further={
                 "open_erasures": self._carried_over() if stage == "handover" else None,
                 "sending_host": host,
                 "storage_host": host,
                 **told_facts(
                     history,
+                    register,
                     beyond=self.packages_beyond(),
                     incidents=[one.reported for one in read_incidents(self.ledger)],
                 ),

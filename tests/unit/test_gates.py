@@ -27,6 +27,7 @@ from tests.unit.register.world import (
 )
 
 from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.copies import told_facts
 from notice_cycle.errors import Refused
 from notice_cycle.gates import (
     EXCEPTION_REASONS_JA,
@@ -571,12 +572,13 @@ WHOLE = a_cycle().with_(
 
 
 def whole_facts(cycle: Any = WHOLE, register: Register | None = None, **further: Any) -> Any:
+    history = cycle.history()
     return facts_of(
-        A_CYCLE, cycle.history(), route="lgwan", today=DAY, calendar=BusinessCalendar(),
-        register=register or a_register(subcontractor=False),
+        A_CYCLE, history, route="lgwan", today=DAY, calendar=BusinessCalendar(),
         further={
+            **told_facts(history, register or a_register(subcontractor=False)),
             "sending_host": "lgwan-terminal-1", "storage_host": "airflow-worker-1", "open_erasures": (),
-            "copies": (), "inbound_unprotected": 0, **further,  # what the contractor's answers tell
+            "copies": (), **further,
         },
     )  # fmt: skip
 
@@ -618,11 +620,9 @@ def test_a_rehearsal_is_told_by_the_opening_and_may_precede_the_contract() -> No
 def test_who_delivered_and_who_took_is_asked_of_the_roster() -> None:
     handed = {"taker": "だれか 知らない", "handed_at": NOON}
     strangers = WHOLE.with_(passphrase_handover=handed, delivery_confirmation={"deliverer": "封入 二郎"})
-    known = whole_facts(strangers, a_register())
-    assert [(one.party, one.on_ja) for one in known.named] == [
-        (PRINT, "パスワード引渡確認書"), (INSERT, "納品確認書")
-    ]  # fmt: skip
-    assert known.delivered_by == INSERT
+    known = whole_facts(strangers, a_register(), delivered_by=INSERT)
+    papers = {one.on_ja: one.party for one in known.named if one.on_ja.endswith("確認書")}
+    assert papers == {"パスワード引渡確認書": PRINT, "納品確認書": INSERT}
     gate = the_gate("handlers_on_roster", "", known, a_register())
     assert not gate.passed
     assert "パスワード引渡確認書 2026-07-01" in gate.reason_ja

@@ -32,16 +32,19 @@ from notice_cycle.records import (
     ReplyReceived,
     ReplyRefused,
 )
+from notice_cycle.register import Register
 
 
 def told_facts(
     history: CycleHistory,
+    register: Register | None = None,
     *,
     beyond: Sequence[PackageBeyond] = (),
     incidents: Iterable[IncidentReported] = (),
 ) -> dict[str, object]:
-    """The fields of CycleFacts that the contractor's answers fill, as far as the cycle has come.
+    """The fields of CycleFacts that the contractor's answers and the papers fill, as far as the cycle has come.
 
+    `register` says whose staff a person named on the ward's own paper is; without it everybody is the contractor's.
     `incidents`: what was taken down as an incident, of any cycle.
     """
     contractor = Configuration.model_validate(history.opening.configuration).party.id
@@ -49,7 +52,7 @@ def told_facts(
     return {
         "copies": tuple(_held(copy) for copy in copies_of(history, beyond=beyond) if _concerns_gates(copy)),
         "erasures": tuple(_proofs(history, contractor)),
-        "named": tuple(_named(history, contractor)),
+        "named": tuple(_named(history, contractor, register)),
         "confirmations": tuple(_confirmations(history, contractor)),
         # Excess without a reason never becomes a record: verify_delivery refuses the log.
         "print_excess_unexplained": 0 if delivery else None,
@@ -153,15 +156,15 @@ def _returns(history: CycleHistory) -> list[MediaReturn | PassphraseReturn]:
     return [*history.facts(MediaReturn), *history.facts(PassphraseReturn)]
 
 
-def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
-    yield from _named_in_packages(history, contractor)
+def _named(history: CycleHistory, contractor: str, register: Register | None) -> Iterator[NamedPerson]:
+    yield from _named_in_packages(history, contractor, register)
     if delivery := history.find(DeliveryRecord):
         by = delivering_party(history, contractor) or contractor
         yield _person(delivery.delivered_by, delivery.delivered_at, "納品報告", by)
         if confirmed := history.find(DeliveryConfirmationRecord):
-            yield _person(confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
+            yield _on_paper(register, confirmed.deliverer, confirmed.delivered_at, "納品確認書", by)
     for back in _returns(history):
-        yield _person(back.giver, back.returned_at, back.label_ja, contractor)
+        yield _on_paper(register, back.giver, back.returned_at, back.label_ja, contractor)
     for moved in history.facts(CopyTransferred):
         yield _person(moved.giver, moved.handed_at, "移送記録", moved.party)
         yield _person(moved.taker, moved.handed_at, "移送記録", moved.to)
@@ -177,19 +180,27 @@ def _named(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
             yield _person(proof.responsible_person, proof.certified_at, "消去証明書", proof.party)
 
 
-def _named_in_packages(history: CycleHistory, contractor: str) -> Iterator[NamedPerson]:
+def _named_in_packages(
+    history: CycleHistory, contractor: str, register: Register | None
+) -> Iterator[NamedPerson]:
     """Who took a package or its passphrase: the dispatch's own, and those of its pull-outs."""
-    person = partial(_person, party=contractor)
+    on_paper = partial(_on_paper, register, party=contractor)
     for each in (history, *packages_of(history)):
         handover = each.find(HandoverRecord)
         if handover and handover.dvd:
-            yield person(handover.dvd.taker, handover.dvd.handed_at, "媒体引渡確認書")
+            yield on_paper(handover.dvd.taker, handover.dvd.handed_at, "媒体引渡確認書")
         if receipt := each.find(ReceiptRecord):
-            yield person(receipt.received_by, receipt.received_at, "受領通知（第1段階）")
+            yield _person(receipt.received_by, receipt.received_at, "受領通知（第1段階）", contractor)
         if password := each.find(PassphraseHandoverRecord):
-            yield person(password.taker, password.handed_at, "パスワード引渡確認書")
+            yield on_paper(password.taker, password.handed_at, "パスワード引渡確認書")
     for out in history.facts(PulloutConfirmed):
-        yield person(out.done_by, out.done_at, "引抜き・差替えの確認")
+        yield _person(out.done_by, out.done_at, "引抜き・差替えの確認", contractor)
+
+
+def _on_paper(register: Register | None, name: str, at: datetime, on_ja: str, party: str) -> NamedPerson:
+    """The ward's own paper names no party: it is that on whose roster the person stands, else `party`."""
+    entry = register.handler_on_roster(name, at.astimezone(TOKYO).date()) if register else None
+    return _person(name, at, on_ja, entry.content.party if entry else party)
 
 
 def _person(name: str, at: datetime, on_ja: str, party: str) -> NamedPerson:

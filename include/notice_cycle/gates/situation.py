@@ -5,7 +5,7 @@ field that nobody filled (None) closes the gates that need it, it never opens on
 shared version of the work flow counts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -13,7 +13,6 @@ from typing import Literal
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration
 from notice_cycle.exercise import DRILL
-from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import ROUTES_JA
 from notice_cycle.ledger.history import CycleHistory
@@ -21,8 +20,6 @@ from notice_cycle.opening import OF_INVENTED_DATA
 from notice_cycle.records import (
     CompositionRecord,
     CopyWithdrawn,
-    DeliveryConfirmationRecord,
-    DeliveryRecord,
     EncryptionRecord,
     ExtractionRecord,
     HandoverApprovalRecord,
@@ -144,19 +141,17 @@ def facts_of(
     route: Route,
     today: date,
     calendar: BusinessCalendar,
-    register: Register | None = None,
     further: dict[str, object] | None = None,
 ) -> CycleFacts:
     """The facts that the cycle's records tell today; `further` adds what only the task or other cycles know.
 
-    `register` says whose staff a person named on a record is; without it everybody is the contractor's.
+    Copies, the people named on papers and the 確認書 come from `copies.told_facts`, in `further`.
     """
     opening = history.opening
     configuration = Configuration.model_validate(opening.configuration)
     extraction, composition = history.find(ExtractionRecord), history.find(CompositionRecord)
     encryption, handover = history.find(EncryptionRecord), history.find(HandoverRecord)
-    password, delivered = history.find(PassphraseHandoverRecord), history.find(DeliveryConfirmationRecord)
-    named = tuple(_named(configuration.party.id, register, password, delivered, handover))
+    password = history.find(PassphraseHandoverRecord)
     disc = handover.dvd if handover else None
     switched, given = [fact.route for fact in history.facts(RouteSwitched)], Given.of(history)
     known: dict[str, object] = {
@@ -198,40 +193,8 @@ def facts_of(
         "password_given_by": password.giver if password else "",
         "passwords_out": given.notices,
         "passwords_back": given.notices_back,
-        # Printing beyond the plan without a reason is refused before there is a record of the delivery.
-        "print_excess_unexplained": 0 if history.find(DeliveryRecord) else None,
-        "delivered_by": next((one.party for one in named if one.on_ja == _DELIVERED), None),
-        "named": named,
-        # 確認書 are signed by the contractor's person they name; a difference is refused when they are filled in.
-        "confirmations": tuple(
-            Confirmed(what_ja=one.on_ja, party=one.party, checked_by=one.name) for one in named
-        ),
     }
     return CycleFacts.model_validate(known | (further or {}))
-
-
-_DELIVERED = DeliveryConfirmationRecord.label_ja
-
-
-def _named(
-    contractor: str,
-    register: Register | None,
-    password: PassphraseHandoverRecord | None,
-    delivered: DeliveryConfirmationRecord | None,
-    handover: HandoverRecord | None,
-) -> Iterator[NamedPerson]:
-    """The contractor's people that the ward's 確認書 name, each of the party on whose roster they stand."""
-    disc = handover.dvd if handover else None
-    on = [
-        (disc.taker, disc.handed_at, "媒体引渡確認書") if disc else None,
-        (password.taker, password.handed_at, password.label_ja) if password else None,
-        (delivered.deliverer, delivered.delivered_at, _DELIVERED) if delivered else None,
-    ]
-    for name, moment, on_ja in filter(None, on):
-        day = tokyo_date(moment)
-        entry = register.handler_on_roster(name, day) if register else None
-        party = entry.content.party if entry else contractor
-        yield NamedPerson(name=name, party=party, day=day, on_ja=on_ja)
 
 
 def _format(encryption: EncryptionRecord | None) -> Literal["age", "zip-aes256"] | None:
