@@ -68,6 +68,15 @@ def find_paper(form: str, history: CycleHistory) -> Paper | None:
     return None
 
 
+def paper_of(printed: ConfirmationPrinted, history: CycleHistory) -> Paper | None:
+    """A paper as it was printed; None when the record behind which it was made no longer holds."""
+    entry = history.entry_of(_PAPERS[printed.form])
+    if entry is None or entry.digest != printed.after:
+        return None
+    content = _content(printed.form, printed.number, history)
+    return Paper(printed.form, printed.number, printed.after, entry.recorded_at, content)
+
+
 def printed_numbers(form: str, history: CycleHistory) -> list[str]:
     """The numbers of the papers that lie there for a form, in the order it has them."""
     numbers = []

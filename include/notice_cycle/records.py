@@ -757,6 +757,19 @@ class ConfirmationPrinted(Fact):
     printed_at: datetime
 
 
+class PaperReprinted(Fact):
+    """再発行: a paper printed again under its number, as the `issue`-th 再発行; `asked_in`: the run that was started for it."""
+
+    label_ja = "印刷物の再発行"
+    number: str
+    issue: int
+    reason_code: str
+    document_sha256: Digest
+    asked_in: str
+    decided_by: Person
+    printed_at: datetime
+
+
 class DiscrepancyOpened(Fact):
     """An answer differed from the records or the register; open until the form has a right answer."""
 

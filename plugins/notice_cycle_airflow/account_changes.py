@@ -5,6 +5,7 @@ password, a login) is none of this. What cannot be told is in the log; the chang
 """
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -69,11 +70,15 @@ def tell(login: str, before: State | None, after: State) -> None:
 
 
 def start(dag_id: str, conf: dict[str, Any]) -> None:
-    """Starts a DAG from where neither ledger nor mail server can be reached."""
+    """Starts a DAG from where neither ledger nor mail server can be reached.
+
+    In a thread of its own: Airflow closes the thread's session behind it, and the request still needs its account.
+    """
     from airflow.api.common.trigger_dag import trigger_dag
     from airflow.utils.types import DagRunTriggeredByType
 
-    trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.REST_API, conf=conf)
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(trigger_dag, dag_id, triggered_by=DagRunTriggeredByType.REST_API, conf=conf).result()
 
 
 def _who() -> str:

@@ -153,11 +153,22 @@ def _lay_out_papers(cycle: RunningCycle, made: DiscsMade) -> None:
             )
 
 
-def _papers(cycle: RunningCycle, made: DiscsMade) -> dict[str, Callable[[], bytes]]:
+def paper_again(cycle: RunningCycle, printed: DiscPaperPrinted, *, reissue: int) -> bytes:
+    """A 盤面ラベル or 送付票 set again, marked 再発行. Raises Refused once the package has left the outbox."""
+    if not (cycle.settings.outbox / cycle.id / MANIFEST).exists():
+        raise Refused(
+            "送信箱のパッケージは廃棄済みのため、盤面ラベルと送付票は再発行できません。",
+            advice="媒体は返却・裁断の後です。要る紙があれば、情報システム課に相談してください。",
+        )
+    made = [fact for fact in cycle.history().facts(DiscsMade) if fact.package == printed.package]
+    return _papers(cycle, made[-1])[printed.number](reissue=reissue)
+
+
+def _papers(cycle: RunningCycle, made: DiscsMade) -> dict[str, Callable[..., bytes]]:
     """By its number, what sets each paper: a label for each disc, and the 送付票."""
     configuration = cycle.configuration
     manifest = Manifest.parse((cycle.settings.outbox / cycle.id / MANIFEST).read_bytes())
-    sets: dict[str, Callable[[], bytes]] = {
+    sets: dict[str, Callable[..., bytes]] = {
         papers.label_number(disc): partial(papers.disc_label, made.discs, number, manifest, at=made.made_at)
         for number, disc in enumerate(made.discs, start=1)
     }

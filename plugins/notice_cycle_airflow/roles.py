@@ -146,8 +146,9 @@ _REACHES = {
     "deadline_watch": _OF_OPERATING,
     "reply_watch": _OF_OPERATING,
     # The operator sees it to know what to clear; only the approver decides.
-    "passphrase_notice_void": Reach(
-        seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
+    **dict.fromkeys(
+        ("passphrase_notice_void", "paper_reprint"),
+        Reach(seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)),
     ),
     "copy_keeping": _OF_COUNTS,
     "copy_keeping_approval": Reach(

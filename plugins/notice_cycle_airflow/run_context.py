@@ -518,6 +518,11 @@ def this_task() -> System:
     return System(task=str(get_current_context()["ti"].task_id))
 
 
+def this_run() -> str:
+    """The running DAG run, by which a cleared task knows what it has done."""
+    return str(get_current_context()["dag_run"].run_id)
+
+
 def open_ledger() -> Ledger:
     """The ledger behind the Airflow connection `ledger`. Raises Refused when it has lost its noted head."""
     ledger = Ledger(database(LEDGER_CONNECTION), Settings().heads)

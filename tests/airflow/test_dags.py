@@ -38,6 +38,7 @@ OPERATING = (
     "copy_keeping_approval",
     "account_closed",
     "account_changed",
+    "paper_reprint",
     "passphrase_notice_void",
 )
 PULL_OUT = (

@@ -254,7 +254,9 @@ def test_the_forms_after_the_delivery_have_their_section(file: str, tasks: str) 
         assert part in told
 
 
-@pytest.mark.parametrize("dag", ["ledger_restored", "ledger_audit", "passphrase_notice_void"])
+@pytest.mark.parametrize(
+    "dag", ["ledger_restored", "ledger_audit", "passphrase_notice_void", "paper_reprint"]
+)
 def test_a_dag_for_operating_has_the_section_that_its_failure_mail_names(dag: str) -> None:
     source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
     (task,) = re.findall(r"    def (\w+)\(\) -> str:", source)

@@ -3,17 +3,24 @@
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 from tests.builders import CYCLE, TASK, a_cycle, on_disc
 
 from notice_cycle import records as r
 from notice_cycle.alerts import Mail
+from notice_cycle.confirmations import printed_number
+from notice_cycle.decisions import redo
+from notice_cycle.errors import Refused
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
-from notice_cycle.values import sha256
+from notice_cycle.values import Person, sha256
 from notice_cycle_airflow import confirmations
 from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.quantities import tell_all_quantities, tell_quantities, try_to_tell_quantities
+from notice_cycle_airflow.reprinting import reprint
 from notice_cycle_airflow.run_context import RunningCycle
+
+SHONIN = Person(user_id="shonin", name="上田 誠")
 
 
 @pytest.fixture
@@ -75,6 +82,51 @@ def test_a_paper_of_the_returns_that_a_crash_left_out_follows(
     monkeypatch.setattr(confirmations, "print_document", lambda _, number, __: printed.append(number))
     lay_out_confirmation(cycle, "returns")
     assert printed == [f"{CYCLE}-p1-媒体返却確認書", f"{CYCLE}-p1-パスワード返却確認書"]
+
+
+def test_a_spoiled_paper_is_printed_again_marked_and_once_a_run(cycle: RunningCycle, tmp_path: Path) -> None:
+    number = lay_out_confirmation(cycle, "passphrase_handover")
+    asked = {"number": f" {number} ", "reason_code": "jammed"}
+    named = [reprint(cycle, asked, SHONIN, asked_in=run) for run in ("run-1", "run-1", "run-2")]
+    assert named == [f"{number}-再発行1", f"{number}-再発行1", f"{number}-再発行2"]
+    facts = cycle.history().facts(r.PaperReprinted)
+    assert [(fact.issue, fact.decided_by, fact.reason_code) for fact in facts] == [
+        (1, SHONIN, "jammed"),
+        (2, SHONIN, "jammed"),
+    ]
+    for fact in facts:
+        pdf = tmp_path / "tray" / f"{number}-再発行{fact.issue}.pdf"
+        assert sha256(pdf.read_bytes()) == fact.document_sha256
+        words = PdfReader(pdf).pages[0].extract_text()
+        assert f"再発行 {fact.issue}" in words
+        assert number in words.replace("\n", "")
+    assert "再発行" not in PdfReader(tmp_path / "tray" / f"{number}.pdf").pages[0].extract_text()
+    # The form still bears the number of the paper.
+    assert printed_number("passphrase_handover", cycle.history()) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "by", "said"),
+    [
+        (f"{CYCLE}-PW1", "shonin", "パスワード通知書は再発行できません"),
+        (f"{CYCLE}-納品確認書", "shonin", f"この発送回にありません.*{CYCLE}-PW1-確認書"),
+        (f"{CYCLE}-PW1-確認書", "tanto1", "登録簿で承認者とされた者だけ"),
+    ],
+)
+def test_what_may_not_be_printed_again(cycle: RunningCycle, number: str, by: str, said: str) -> None:
+    lay_out_confirmation(cycle, "passphrase_handover")
+    asked, person = {"number": number, "reason_code": "lost"}, Person(user_id=by, name="だれか")
+    with pytest.raises(Refused, match=said):
+        reprint(cycle, asked, person, asked_in="run-1")
+    assert cycle.history().facts(r.PaperReprinted) == []
+
+
+def test_a_paper_whose_record_was_redone_is_not_printed_again(cycle: RunningCycle) -> None:
+    number = lay_out_confirmation(cycle, "passphrase_handover")
+    decision = redo(cycle.history(), "encryption", "data_error", SHONIN)
+    cycle.note(decision, by=SHONIN)
+    with pytest.raises(Refused, match="やり直しで使わなくなった"):
+        reprint(cycle, {"number": number, "reason_code": "lost"}, SHONIN, asked_in="run-1")
 
 
 def test_a_form_without_a_paper_prints_nothing(cycle: RunningCycle, tmp_path: Path) -> None:

@@ -28,10 +28,11 @@ from notice_cycle.handover.media import describe_image
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
-from notice_cycle.values import sha256
+from notice_cycle.values import Person, sha256
 from notice_cycle_airflow import run_context
 from notice_cycle_airflow.discs import burn_discs, make_discs
 from notice_cycle_airflow.operators import evidence_form
+from notice_cycle_airflow.reprinting import reprint
 from notice_cycle_airflow.run_context import RunningCycle
 from notice_cycle_airflow.sensors import contractor_reply
 
@@ -112,6 +113,13 @@ def test_every_disc_has_its_label_and_the_package_its_transmittal_printed_once(
     make_discs(cycle)
     assert not tray.exists()
     assert cycle.history().facts(r.DiscPaperPrinted) == facts
+    for number in (
+        facts[0].number,
+        facts[-1].number,
+    ):  # a label and the transmittal: the approver prints them again
+        asked = {"number": number, "reason_code": "jammed"}
+        again = reprint(cycle, asked, Person(user_id="shonin", name="上田 誠"), asked_in=number)
+        assert "再発行 1" in PdfReader(tray / f"{again}.pdf").pages[0].extract_text()
 
 
 def test_papers_printed_before_a_crash_are_the_same_bytes_again(

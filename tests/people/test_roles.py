@@ -66,6 +66,8 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "delete_dag": ("DELETE", "/api/v2/dags/" + NOTICE, None),
     "change_xcom": ("PATCH", f"{TASKS}/opening.open_cycle/xcomEntries/return_value", {"value": "x"}),
     "decide": start("cycle_decision"),
+    "void": start("passphrase_notice_void"),
+    "reprint": start("paper_reprint"),
     "restore": start("ledger_restored"),
     "audit": start("ledger_audit", no_such_param={}),
     "reply": start("reply_on_paper"),

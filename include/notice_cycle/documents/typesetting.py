@@ -28,11 +28,18 @@ _FACTS_LINE = re.compile(r"^// facts:(.*)$", re.MULTILINE)
 
 
 def render(
-    template: str, facts: Mapping[str, Any], *, at: datetime, synthetic: bool, documents: Path = DOCUMENTS
+    template: str,
+    facts: Mapping[str, Any],
+    *,
+    at: datetime,
+    synthetic: bool,
+    reissue: int = 0,
+    documents: Path = DOCUMENTS,
 ) -> bytes:
     """Sets `documents`/`template`.typ; returns the PDF. `at`: the event's time, aware, shown in Tokyo time.
 
-    `facts`: JSON values by the names the template asks for. `synthetic`: every page says 架空データ.
+    `facts`: JSON values by the names the template asks for. `synthetic`: every page says 架空データ. `reissue`: every
+    page says which 再発行 it is; 0 for the first print.
     Raises NotConfigured for an unknown template, facts that do not match it, or a template in error.
     """
     path = _template(template, documents)
@@ -43,6 +50,7 @@ def render(
         "era_date": era_date(local.date()),
         "time": f"{local.hour}時{local.minute:02}分",
         "synthetic": json.dumps(synthetic),
+        "reissue": str(reissue),
     }
     return _compile(path, inputs, documents, at)
 

@@ -105,7 +105,7 @@ class Confirmation:
     places: Sequence[str] = field(default=())
 
 
-def confirmation(paper: Confirmation, *, at: datetime, synthetic: bool) -> bytes:
+def confirmation(paper: Confirmation, *, at: datetime, synthetic: bool, reissue: int = 0) -> bytes:
     """A 確認書 to be signed, as PDF. `at`: when it is printed, where the event is still to come."""
     kind, parties = _KINDS[paper.kind], paper.parties
     giver, taker = (parties.contractor, parties.ward) if kind.to_ward else (parties.ward, parties.contractor)
@@ -128,10 +128,12 @@ def confirmation(paper: Confirmation, *, at: datetime, synthetic: bool) -> bytes
         "checks": list(kind.checks),
         "filing_place": paper.filing_place,
     }
-    return render("confirmation", facts, at=paper.occurred_at or at, synthetic=synthetic)
+    return render("confirmation", facts, at=paper.occurred_at or at, synthetic=synthetic, reissue=reissue)
 
 
-def disc_label(discs: Sequence[Disc], disc: int, manifest: Manifest, *, at: datetime) -> bytes:
+def disc_label(
+    discs: Sequence[Disc], disc: int, manifest: Manifest, *, at: datetime, reissue: int = 0
+) -> bytes:
     """盤面ラベル and the paper of the case for disc number `disc` (from 1) of `discs`, as PDF."""
     label, image = discs[disc - 1].label, discs[disc - 1].image
     facts = {
@@ -147,7 +149,7 @@ def disc_label(discs: Sequence[Disc], disc: int, manifest: Manifest, *, at: date
         "image_sha256": image.sha256,
         "size": _size(image.size_bytes),
     }
-    return render("disc_label", facts, at=at, synthetic=is_synthetic(manifest))
+    return render("disc_label", facts, at=at, synthetic=is_synthetic(manifest), reissue=reissue)
 
 
 def label_number(disc: Disc) -> str:
@@ -170,6 +172,7 @@ def transmittal(
     fingerprint: str,
     contact: str,
     at: datetime,
+    reissue: int = 0,
 ) -> bytes:
     """送付票 that goes with the discs, as PDF. `fingerprint`: of the key that signed the manifest."""
     quantities = manifest.quantities
@@ -197,7 +200,7 @@ def transmittal(
         "fingerprint": fingerprint,
         "contact": contact,
     }
-    return render("transmittal", facts, at=at, synthetic=is_synthetic(manifest))
+    return render("transmittal", facts, at=at, synthetic=is_synthetic(manifest), reissue=reissue)
 
 
 @dataclass(frozen=True)
