@@ -19,7 +19,7 @@ RUN apt-get update \
     && useradd --uid 50000 --create-home --home-dir /var/lib/notice-cycle notice \
     && install -d -o notice -g notice -m 0700 \
        /srv/vault /srv/outbox /srv/inbox /srv/print_tray /srv/heads /srv/checkpoints /srv/logs \
-       /srv/drops /srv/results /srv/reply_desk /srv/watch
+       /srv/drops /srv/results /srv/pullout_desk /srv/reply_desk /srv/watch
 WORKDIR /opt/notice-cycle
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt

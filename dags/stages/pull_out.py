@@ -12,7 +12,7 @@ from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmatio
 def request() -> None:
     @task(task_display_name="一覧の読取り")
     def read_list() -> str:
-        """連携フォルダの一覧を一時保管領域に移し、すべての番号がこの発送回にあることを確かめます。取りやめのときは、それを記録して終わります。"""
+        """引抜き受付フォルダの一覧を一時保管領域に移し、すべての番号がこの発送回にあることを確かめます。取りやめのときは、それを記録して終わります。"""
         from notice_cycle_airflow.pullouts import requested
         from notice_cycle_airflow.run_context import decision_request, telling, the_context
 

@@ -105,6 +105,7 @@ SHARED: dict[str, dict[str, str]] = {
     "checkpoints": {"worker": "written"},
     "drops": {"worker": "read-only"},
     "results": {"worker": "written"},
+    "pullout_desk": {"worker": "written"},
     "reply_desk": {"worker-lgwan": "read-only", "officers": "written"},
     "watch": {"worker": "written"},
     "print_tray": {"worker": "written", "officers": "written"},

@@ -94,6 +94,11 @@ class WardLayout:
         return self.root / "drops"
 
     @property
+    def pullout_desk(self) -> Path:
+        """Where officers put the list of notices to be pulled out."""
+        return self.root / "pullout_desk"
+
+    @property
     def results(self) -> Path:
         """Where the core system takes what became of every notice."""
         return self.root / "results"
@@ -175,6 +180,7 @@ class WardLayout:
             self.checkpoints,
             self.drops,
             self.results,
+            self.pullout_desk,
             self.documents,
             self.airflow_home,
             self.exchange / "to_contractor",
@@ -190,6 +196,7 @@ class WardLayout:
             self.vault,
             self.print_tray,
             self.results,
+            self.pullout_desk,
             self.contractor_home / "keys",
         ):
             private.mkdir(exist_ok=True)

@@ -204,6 +204,7 @@ class EmbeddedWard:
             "NOTICE_CYCLE_REPLY_DESK": str(layout.reply_desk),
             "NOTICE_CYCLE_LEDGER_READER_FILE": str(secrets / "ledger_reader_dsn"),
             "NOTICE_CYCLE_DROP_ROOT": str(layout.drops),
+            "NOTICE_CYCLE_PULLOUT_DESK": str(layout.pullout_desk),
             "NOTICE_CYCLE_RESULT_ROOT": str(layout.results),
             "NOTICE_CYCLE_HEADS": str(layout.heads),
             "NOTICE_CYCLE_CHECKPOINTS": str(layout.checkpoints),

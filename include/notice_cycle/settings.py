@@ -52,6 +52,11 @@ class Settings:
         return self._path("DROP_ROOT")
 
     @cached_property
+    def pullout_desk(self) -> Path:
+        """Where an officer puts the list of notices to be pulled out (引抜き受付フォルダ), one file a dispatch."""
+        return self._path("PULLOUT_DESK")
+
+    @cached_property
     def result_root(self) -> Path:
         """Where the core system takes what became of every notice (発送結果), one folder a notice."""
         return self._path("RESULT_ROOT")

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 def requested(cycle: RunningCycle, asked: dict[str, str], person: Person, run: Run) -> str:
     """Enters what a run asks for, once. Gives the request's number; empty when the open request was given up instead."""
-    from notice_cycle.pullout.listing import FOLDER, remove_list
+    from notice_cycle.pullout.listing import remove_list
 
     # A request and the judgement of the delivery exclude each other.
     with cycle.ledger.locked(cycle.id, DeliveryRecord.kind()):
@@ -42,8 +42,8 @@ def requested(cycle: RunningCycle, asked: dict[str, str], person: Person, run: R
         request = (
             known[-1] if known else _entered(cycle, history, cast(Purpose, asked["purpose"]), run, person)
         )
-        if not remove_list(cycle.settings.drop_root, cycle.id):
-            _log.warning("連携フォルダ %s の一覧を消せません。置いた職員が、いま消してください。", FOLDER)
+        if not remove_list(cycle.settings.pullout_desk, cycle.id):
+            _log.warning("引抜き受付フォルダの一覧を消せません。置いた職員が、いま消してください。")
         return request.number
 
 
@@ -58,7 +58,7 @@ def _entered(
         history,
         cycle.configuration,
         cycle.vault,
-        cycle.settings.drop_root,
+        cycle.settings.pullout_desk,
         cycle=cycle.id,
         number=len(history.facts(PulloutRequested)) + 1,
         purpose=purpose,

@@ -88,7 +88,7 @@ class Ward:
 
     @property
     def list_path(self) -> Path:
-        return self.folder / "drop" / "pull_out" / f"{self.cycle.id}.csv"
+        return self.folder / "desk" / f"{self.cycle.id}.csv"
 
     def it_is(self, moment: str) -> None:
         clock.move_to(datetime.fromisoformat(moment), self.moved)
@@ -158,7 +158,7 @@ def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.Mon
             "NOTICE_CYCLE_KEK_FILE": str(tmp_path / "kek"),
             "NOTICE_CYCLE_OUTBOX": str(tmp_path / "outbox"),
             "NOTICE_CYCLE_INBOX": str(tmp_path / "inbox"),
-            "NOTICE_CYCLE_DROP_ROOT": str(tmp_path / "drop"),
+            "NOTICE_CYCLE_PULLOUT_DESK": str(tmp_path / "desk"),
             "NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray"),
             "NOTICE_CYCLE_SIGNING_KEY_FILE": str(a_key_file(tmp_path / "key")),
             "NOTICE_CYCLE_SMALL_TOTAL_KEY_FILE": str(tmp_path / "small"),

@@ -1,6 +1,6 @@
 """Reading the officer's list of letters to pull out, and finding each in the dispatch.
 
-The list is a small CSV file that the officer puts into the folder `pull_out` of ファイル連携: no form holds a number of
+The list is a small CSV file that the officer puts into a folder of its own, 引抜き受付フォルダ: no form holds a number of
 an insured person, because the web UI's history keeps every answer. It is copied into the vault and told by line
 numbers and counts only. Refuses a list of which one line is not in the dispatch, or is in an earlier request.
 """
@@ -31,7 +31,6 @@ from notice_cycle.values import Person, StoredFile
 from notice_cycle.vault import CycleVault
 from notice_cycle.vault.names import DISPATCH_INDEX, pullout_list
 
-FOLDER = "pull_out"
 REASON = "理由"
 MAX_BYTES, MAX_LINES = 1024 * 1024, 5_000
 _ENCODINGS = {"cp932-windows": "cp932", "utf-8": "utf-8"}
@@ -63,10 +62,10 @@ class Letter:
 # ---- the officer's file
 
 
-def read_list(drop_root: Path, cycle: str, *, by_notice: str, by_subject: str) -> tuple[str, list[Wanted]]:
+def read_list(desk: Path, cycle: str, *, by_notice: str, by_subject: str) -> tuple[str, list[Wanted]]:
     """Which of the two headings the list has, and its lines. Raises NotThereYet or Refused, naming lines only."""
     headings = (by_notice, by_subject)
-    text = _decoded(_bytes(drop_root / FOLDER / f"{cycle}.csv"))
+    text = _decoded(_bytes(desk / f"{cycle}.csv"))
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head = [cell.strip() for cell in next(rows, [])]
@@ -97,13 +96,13 @@ def _bytes(path: Path) -> bytes:
             content = source.read(MAX_BYTES + 1) if is_plain else b""
     except FileNotFoundError:
         raise NotThereYet(
-            f"引抜きの一覧 {FOLDER}/{path.name} が、連携フォルダにまだありません。",
+            f"引抜きの一覧 {path.name} が、引抜き受付フォルダにまだありません。",
             advice="この名前で置いてください。届くまで自動で待ちます。",
         ) from None
     except OSError:
         raise Refused(
             "引抜きの一覧が、通常のファイルではないか、読めません。",
-            advice="連携フォルダに、リンクではないファイルとして置き直してください。",
+            advice="引抜き受付フォルダに、リンクではないファイルとして置き直してください。",
         ) from None
     if len(content) > MAX_BYTES:
         raise Refused("引抜きの一覧が大きすぎます（上限1MiB）。", advice=_AGAIN)
@@ -134,10 +133,10 @@ def _wanted(line: int, row: list[str]) -> Wanted:
     return Wanted(line, number, codes[reason])
 
 
-def remove_list(drop_root: Path, cycle: str) -> bool:
+def remove_list(desk: Path, cycle: str) -> bool:
     """Takes the officer's file away once the vault has it; False when the folder is not ours to change."""
     try:
-        (drop_root / FOLDER / f"{cycle}.csv").unlink(missing_ok=True)
+        (desk / f"{cycle}.csv").unlink(missing_ok=True)
     except OSError:
         return False
     return True
@@ -150,7 +149,7 @@ def request_pullout(
     history: CycleHistory,
     configuration: Configuration,
     vault: CycleVault,
-    drop_root: Path,
+    desk: Path,
     *,
     cycle: str,
     number: int,
@@ -166,7 +165,7 @@ def request_pullout(
     """
     listing = configuration_of_list(configuration)
     by_notice, by_subject = (listing.heading_of(item) for item in ("notice_no", configuration.notice.subject))
-    heading, wanted = read_list(drop_root, cycle, by_notice=by_notice, by_subject=by_subject)
+    heading, wanted = read_list(desk, cycle, by_notice=by_notice, by_subject=by_subject)
     letters = list(_letters(vault, configuration.notice.subject))
     earlier = set(_asked_before(history, vault, listing))
     chosen, by_reason = _chosen(letters, wanted, earlier, is_notice=heading == by_notice)
