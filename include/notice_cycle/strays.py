@@ -114,7 +114,10 @@ class Seen:
         return bool(self._before.get(key) == one.size_bytes)
 
     def keep(self) -> None:
-        """Writes down how things lie now."""
+        """Writes down how things lie now; where nothing lies there is nothing to keep."""
+        if not self._now:
+            self._path.unlink(missing_ok=True)
+            return
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self._path.with_name(self._path.name + ".partial")
         partial.write_text(json.dumps(self._now))

@@ -138,6 +138,9 @@ async def test_a_name_that_is_no_text_and_a_folder_hide_no_message_and_are_told(
     (found,) = desk.cycle.history().facts(StraysFound)
     assert sorted(stray.reason for stray in found.found) == ["name", "no_file"]
     assert any(stray.name.startswith("foreign-") for stray in found.found)
+    nothing_strange = Seen(desk.cycle.settings.inbox / "seen.json")
+    nothing_strange.keep()
+    assert not (desk.cycle.settings.inbox / "seen.json").exists()
 
 
 def test_an_incident_is_found_on_the_host_whatever_the_cycle_waits_for(desk: Desk) -> None:
