@@ -1,8 +1,8 @@
 """The print contractor of the demo, as a process of its own: it does what the contract says, step by step.
 
 It has the contractor kit, a login on the SFTP host, and a desk: a folder where what is handed to it appears,
-`*.pdf` passphrase notices, discs, uploads to its page (`desk.py`), and `delivery-accepted-<cycle>` when the ward's
-officer has received the goods. It reads no path of the ward. Every step looks at what lies in its home first, so it
+`*.pdf` passphrase notices, discs, uploads to its page (`desk.py`), `hold-<cycle>` as long as nothing is to be delivered
+yet, and `delivery-accepted-<cycle>` when the ward's officer has received the goods. It reads no path of the ward. Every step looks at what lies in its home first, so it
 may be stopped at any moment and started again. Its log has one line a step: counts and ids, no personal data, no
 passphrase.
 """
@@ -16,11 +16,12 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import asyncssh
 from pydantic import TypeAdapter, ValidationError
@@ -52,6 +53,7 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.exchange.package import CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, Manifest
+from notice_cycle.exchange.print_file import notices_by_envelope
 from notice_cycle.values import FileName, stored_file
 
 log = logging.getLogger("contractor")
@@ -372,16 +374,38 @@ class PackageWork:
         return False
 
     async def print_and_deliver(self) -> bool:
-        """印刷ログ and 納品報告."""
+        """印刷ログ, and 納品報告 once nothing holds the goods back and every request to take letters out is done."""
         signed = self._manifest()
         await self._answer(PrintLog, lambda: answers.print_log(signed, print_jobs(signed)))
-        await self._answer(
-            DeliveryReport,
-            lambda: answers.delivery_report(
-                signed, self._before(PrintLog), lots(signed), place=_PLACE, by=_CLERK, at=clock.now()
-            ),
+        if not self.home.has_sent(DeliveryReport) and self._is_held_back():
+            return False
+        return await self._answer(DeliveryReport, lambda: self._delivery(signed))
+
+    def _is_held_back(self) -> bool:
+        told_to_wait = (self.options.desk / f"hold-{self.cycle}").exists()
+        return told_to_wait or any(not one.home.has_sent(PulloutConfirmation) for one in self._requests())
+
+    def _delivery(self, signed: SignedManifest) -> DeliveryReport:
+        """Without the envelopes of which every notice was taken out."""
+        inside, out = self.notices_by_envelope(), Counter[int]()
+        for request in self._requests():
+            out.update(request.notices_by_envelope())
+        empty = [envelope for envelope, notices in out.items() if notices == inside[envelope]]
+        return answers.delivery_report(
+            signed,
+            self._before(PrintLog),
+            lots(signed, empty),
+            place=_PLACE,
+            by=_CLERK,
+            at=clock.now(),
+            pulled=len(empty),
         )
-        return True
+
+    def notices_by_envelope(self) -> Counter[int]:
+        """How many notices of the opened file lie in each envelope."""
+        manifest = self._manifest().manifest
+        with (self.home.work / manifest.print_file.name).open("rb") as opened:
+            return notices_by_envelope(opened, manifest.print_format, manifest.charset)
 
     async def give_back(self) -> bool:
         """Once the goods were accepted: discs and passphrase notices go back to the ward (媒体・通知書の返却)."""
@@ -392,10 +416,10 @@ class PackageWork:
         return True
 
     async def erase(self) -> bool:
-        """Destroys the spoilage, erases every copy and sends データ消去報告書."""
+        """Destroys the paper that was not delivered, erases every copy and sends データ消去報告書."""
         if self.home.has_sent(ErasureReport):
             return True
-        await self._destroy_spoilage()
+        await self._destroy_paper()
         copies = await self._erase_copies()
         return await self._answer(
             ErasureReport,
@@ -407,24 +431,32 @@ class PackageWork:
             ),
         )
 
-    async def _destroy_spoilage(self) -> None:
-        """廃棄証明書 for the sheets that the paper jam spoiled."""
-        log = self._before(PrintLog)
-        spoiled = sum(line.sheets for line in log.lines if line.purpose == "spoilage")
-        if not spoiled:
-            return
-        at = clock.now()
-        paper = DestroyedPaper(
-            what="spoilage", sheets=spoiled, method="shredding", destroyed_at=at, operator=_CLERK, witness=_MANAGER
+    async def _destroy_paper(self) -> None:
+        """廃棄証明書 for the sheets that the paper jam spoiled, and for those that were taken out."""
+        sheets: Counter[Literal["spoilage", "pulled", "replaced"]] = Counter()
+        for line in self._before(PrintLog).lines:
+            if line.purpose == "spoilage":
+                sheets["spoilage"] += line.sheets
+        for request in self._requests():
+            manifest = request._manifest().manifest
+            sheets["pulled" if manifest.contents == "引抜き" else "replaced"] += manifest.quantities.sheets
+        at, signed = clock.now(), self._manifest()
+        papers = tuple(
+            DestroyedPaper(
+                what=what, sheets=count, method="shredding", destroyed_at=at, operator=_CLERK, witness=_MANAGER
+            )
+            for what, count in sheets.items()
+            if count
         )  # fmt: skip
-        signed = self._manifest()
+        if not papers:
+            return
         await self._answer(
             DestructionCertificate,
             lambda: DestructionCertificate(
                 cycle=signed.manifest.cycle,
                 manifest_sha256=signed.sha256,
                 certificate_number=f"{self.cycle}-廃棄1",
-                papers=(paper,),
+                papers=papers,
                 certified_at=at,
                 responsible_person=_MANAGER,
             ),
@@ -480,13 +512,13 @@ class PackageWork:
         ]
         if self.host.erased_with_ja:
             held.append(("サーバー", encrypted, self.host.erased_with_ja, self._erase_on_host))
-        for earlier in self._earlier_packages():
-            if replaced := earlier.manifest_if_held():
-                if tool := earlier.host.erased_with_ja:
-                    held.append(("サーバー", replaced.encrypted_file.sha256, tool, earlier.erase_all))
-                held.append(("パソコン", replaced.encrypted_file.sha256, "", earlier.erase_all))
-                if earlier.home.has_sent(ContentReceipt) and replaced.print_file.sha256 != opened:
-                    held.append(("パソコン", replaced.print_file.sha256, "", earlier.erase_all))
+        for other in self._other_packages():
+            if told := other.manifest_if_held():
+                if tool := other.host.erased_with_ja:
+                    held.append(("サーバー", told.encrypted_file.sha256, tool, other.erase_all))
+                held.append(("パソコン", told.encrypted_file.sha256, "", other.erase_all))
+                if other.home.has_sent(ContentReceipt) and told.print_file.sha256 != opened:
+                    held.append(("パソコン", told.print_file.sha256, "", other.erase_all))
         for withdrawn, digest in withdrawn_on_desk(self.options.desk, self.cycle).items():
             if not (self.options.home / "packages" / withdrawn).exists():
                 held.append(("サーバー", digest, "受領なし（区が引き上げた）", _nothing_to_erase))
@@ -515,8 +547,8 @@ class PackageWork:
         self._note("%d copies erased", len(copies))
         return copies
 
-    def _earlier_packages(self) -> list["PackageWork"]:
-        """Packages of the same cycle that this one replaced."""
+    def _other_packages(self) -> list["PackageWork"]:
+        """Packages of the same cycle: those that this one replaced, and requests to take letters out of it."""
         known = self.options.home / "packages"
         names = sorted(path.name for path in known.iterdir() if is_package(path.name))
         return [
@@ -525,12 +557,21 @@ class PackageWork:
             if cycle_of(name) == self.cycle and name != self.package
         ]
 
+    def _requests(self) -> list["PackageWork"]:
+        """The requests to take letters out that were taken in, but those that the ward withdrew on paper."""
+        withdrawn = withdrawn_on_desk(self.options.desk, self.cycle)
+        return [
+            other
+            for other in self._other_packages()
+            if (told := other.manifest_if_held()) and told.is_request and other.package not in withdrawn
+        ]
+
     def manifest_if_held(self) -> Manifest | None:
         """The manifest of a package that was taken in, None when it never was."""
         return self._manifest().manifest if (self.home.records / MANIFEST).exists() else None
 
     async def erase_all(self) -> None:
-        """Every copy of a replaced package."""
+        """Every copy of a package that was replaced, or that only asked for letters."""
         erase_folder(self.home.work)
         erase_folder(self.home.package)
         await self._erase_on_host()
@@ -660,13 +701,14 @@ def print_jobs(signed: SignedManifest) -> list[PrintLogLine]:
     ]
 
 
-def lots(signed: SignedManifest) -> list[Lot]:
-    """The envelopes in lots of at most 5,000."""
+def lots(signed: SignedManifest, empty: Collection[int] = ()) -> list[Lot]:
+    """The envelopes in lots of at most 5,000, but the numbers of those of which nothing is left."""
     envelopes = signed.manifest.quantities.envelopes
+    less = Counter((number - 1) // ENVELOPES_PER_LOT for number in empty)
     starts = range(0, envelopes, ENVELOPES_PER_LOT)
     return [
-        Lot(lot=f"L{number:02}", envelopes=min(ENVELOPES_PER_LOT, envelopes - start))
-        for number, start in enumerate(starts, 1)
+        Lot(lot=f"L{place + 1:02}", envelopes=min(ENVELOPES_PER_LOT, envelopes - start) - less[place])
+        for place, start in enumerate(starts)
     ]
 
 

@@ -88,6 +88,8 @@ Answer = tuple[str, str, dict[str, str | None]]
 """Who answers, the option, the fields."""
 
 SAFE, CABINET = "架空印刷 第一工場 金庫", "架空印刷 管理部 鍵付キャビネット"
+_PULLOUT_APPROVAL, _APPROVED = "引抜き・差替えの依頼の承認", "承認する"
+_PULLOUTS = "/api/v2/dags/pull_out/dagRuns/~/hitlDetails?response_received=true&limit=100"
 _ROW = re.compile(r"^\| (\S+) \|.*`([0-9a-f]{64})`", re.MULTILINE)
 
 
@@ -117,6 +119,8 @@ class Script:
             "納品確認書": self._confirm_delivery,
             "消去確認": self._confirm_erasure,
             "返却確認書": self._take_back,
+            "引抜き・差替えの依頼の確認": self._check_pullout,
+            _PULLOUT_APPROVAL: self._approve_pullout,
         }
 
     def look(self) -> None:
@@ -153,7 +157,13 @@ class Script:
         return "tanto1", "確認した", {"reason": None}
 
     def _approve_handover(self, form: WaitingForm) -> Answer:
-        return "shonin", "承認する", {"reason": None}
+        return "shonin", _APPROVED, {"reason": None}
+
+    def _check_pullout(self, form: WaitingForm) -> Answer:
+        return "tanto1", "確認した", {}
+
+    def _approve_pullout(self, form: WaitingForm) -> Answer:
+        return "shonin", _APPROVED, {}
 
     def _upload(self, form: WaitingForm) -> Answer | None:
         """The files from the outbox to the contractor's page, by way of the intranet PC."""
@@ -290,11 +300,19 @@ class Script:
         )
 
     def _approved_envelopes(self, form: WaitingForm) -> str:
-        """The number to count against: the officer looks it up in the form that was approved."""
+        """The number to count against: the officer looks it up in what was approved, to be sent and to be taken out."""
         path = re.sub("/taskInstances/[^/]+/", "/taskInstances/composition.approve_handover/", form.path)
         approved = self.officers["tanto2"].request("GET", path)
         approved.raise_for_status()
-        return re.search(r"([\d,]+)封", approved.json()["body"]).group(1)  # type: ignore[union-attr]
+        envelopes = _number(r"([\d,]+)封", approved.json()["body"])
+        answered = self.officers["tanto2"].request("GET", _PULLOUTS)
+        answered.raise_for_status()
+        for detail in answered.json()["hitl_details"]:
+            asked = WaitingForm.from_detail(detail)
+            is_pullout = (asked.subject, asked.cycle) == (_PULLOUT_APPROVAL, form.cycle)
+            if is_pullout and detail["chosen_options"] == [_APPROVED]:
+                envelopes -= _number(r"なくなる封筒 \| ([\d,]+)封", asked.body)
+        return f"{envelopes:,}"
 
     def _confirm_erasure(self, form: WaitingForm) -> Answer:
         return (
@@ -302,6 +320,10 @@ class Script:
             "消去を確認した",
             {"method": "ビデオ通話", "confirmed_at": tokyo(clock.now()), "note_number": "架空介保第1号"},
         )
+
+
+def _number(pattern: str, text: str) -> int:
+    return int(re.search(pattern, text).group(1).replace(",", ""))  # type: ignore[union-attr]
 
 
 def carry_answers(from_desk: Path, to_desk: Path) -> None:

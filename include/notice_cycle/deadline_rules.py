@@ -57,7 +57,8 @@ class Milestone(Frozen):
 
     Amber from `amber_before` the due moment on; red once `red_after` it has passed. `after`: a record that must
     stand before anybody can be late with this. `route`: only where the package went this way. `subcontractor`: only
-    where one was given a file, and done too once each has reported. `kept`: not due before the day up to which the
+    where one was given a file, and done too once each has reported. `pullout`: only where letters are to be taken out,
+    counted from the newest request and done while none is open; in no plan. `kept`: not due before the day up to which the
     ward has instructed to keep data, or anything. `gates` and `entry`: settled before the cycle opens, when these
     gates of the hand-over are open and the register has such an entry; only a yearly dispatch has that much time.
     `told` false: shown in the plan, judged by nobody.
@@ -71,6 +72,7 @@ class Milestone(Frozen):
     after: str | None = None
     route: Route | None = None
     subcontractor: bool = False
+    pullout: bool = False
     kept: Literal["", "data", "any"] = ""
     offset: Offset
     amber_before: Offset = Offset()

@@ -32,6 +32,7 @@ from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import Posted, all_posted_at
+from notice_cycle.pullout import PulloutRequested, open_pullouts, pullouts
 from notice_cycle.records import (
     DeliveryConfirmationRecord,
     Fact,
@@ -123,6 +124,7 @@ def judge(
         and (history is not None or one.stage == STAGES[0].id)
         and _has_gone(one.route, history)
         and not (one.subcontractor and not (history and had_files(history)))
+        and not (one.pullout and not (history and pullouts(history)))
         and not (one.by_register and plan.occasion is not Occasion.ANNUAL)
         and not (recalled and one.stage not in _AFTER_RECALL)
     ]
@@ -372,6 +374,8 @@ def _settled_at(milestone: Milestone, history: CycleHistory | None) -> datetime 
         known.append(posted)
     if milestone.subcontractor and (told := erasures_told_at(history)):
         known.append(told)
+    if milestone.pullout:  # one after another: the last one's end is what is waited for
+        return max(known) if known and not open_pullouts(history) else None
     return min(known) if known else None
 
 
@@ -394,6 +398,8 @@ def _moment_in(history: CycleHistory | None, anchor: str) -> datetime | None:
     if history.recalled and kind == DeliveryConfirmationRecord.kind():
         # Nothing will be delivered: the erasure is due as if it had been on the day the dispatch was given up.
         return next(one.recorded_at for one in history.entries if one.kind == HandoverRecalled.kind())
+    if kind == PulloutRequested.kind():
+        return max((one.request.requested_at for one in pullouts(history)), default=None)
     for entry in _standing(history, kind):
         return entry.recorded_at if field == "recorded_at" else datetime.fromisoformat(entry.data[field])
     return None

@@ -154,8 +154,9 @@ class Row(NamedTuple):
 
 
 def rows(plan: Plan, calendars: Calendars, known: Known = lambda _: None) -> list[Row]:
-    """Every milestone with its due moment, in order of time."""
-    found = [Row(one, due_moment(one, plan, calendars, known)) for one in plan.rules.milestones]
+    """Every milestone that can be planned with its due moment, in order of time."""
+    planned = (one for one in plan.rules.milestones if not one.pullout)
+    found = [Row(one, due_moment(one, plan, calendars, known)) for one in planned]
     return sorted(found, key=lambda row: row.due_at)
 
 
@@ -432,6 +433,7 @@ _ANCHORS_JA: Mapping[str, str] = {
     "year_end": "年度末の最後の開庁日",
     "handover.sent_at": "引き渡した時刻",
     "passphrase_notice.printed_at": "通知書を印刷した時刻",
+    "pullout_requested.requested_at": "引抜き・差替えを依頼した時刻",
     "delivery_confirmation.delivered_at": "納品の日",
     "erasure.recorded_at": "消去報告を受け付けた時刻",
     "erasure_confirmation.entered_at": "消去確認の時刻",

@@ -11,7 +11,7 @@ from notice_cycle.business_calendar import Calendars
 from notice_cycle.catalogue import Notice
 from notice_cycle.deadline_rules import ROLES_JA, Deadlines
 from notice_cycle.deadlines import Due, judge, plan_of
-from notice_cycle.dispatch_plan import Plan, arrival, dated, rows, said_day, what_if
+from notice_cycle.dispatch_plan import Plan, Row, arrival, dated, rows, said_day, what_if
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import HandoverRecord
@@ -107,7 +107,10 @@ def _days(plan: Plan, calendars: Calendars) -> tuple[tuple[str, str], ...]:
 
 def _lines(plan: Plan, dues: dict[str, Due], calendars: Calendars) -> tuple[PlanLine, ...]:
     found = []
-    for milestone, due_at in rows(plan, calendars):
+    unplanned = [
+        Row(one, dues[one.id].due_at) for one in plan.rules.milestones if one.pullout and one.id in dues
+    ]
+    for milestone, due_at in [*rows(plan, calendars), *unplanned]:
         due = dues.get(milestone.id)
         at = due.due_at if due else due_at
         line = PlanLine(

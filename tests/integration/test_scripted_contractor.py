@@ -27,6 +27,8 @@ from tests.unit.contractor_kit.packages import (
     quick_encryption,
 )
 
+from embedded_ward.contractor import Contractor, ContractorOptions
+from embedded_ward.desk import Page
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.copies import copies_of, judge_reply
@@ -42,6 +44,7 @@ from notice_cycle.exchange.messages import (
     ErasureReport,
     M,
     PrintLog,
+    PulloutConfirmation,
     Receipt,
 )
 from notice_cycle.handover import media
@@ -389,6 +392,65 @@ def test_a_zip_is_opened_with_7_zip_and_a_wrong_paper_does_not_open_it(tmp_path:
         assert "opened with 7-Zip" in stage.log
     finally:
         stage.stop_all()
+
+
+async def test_letters_are_taken_out_before_the_goods_are_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twelve notices in eleven envelopes the first, which lies alone, and one of the two in the last."""
+    quick_encryption(monkeypatch)
+    package, desk = a_package(tmp_path / "ward"), tmp_path / "desk"
+    request = package.request_for({"0000000001": 1, "0000000012": 11}, tmp_path / "request")
+    shutil.copytree(package.folder, desk / "page" / f"{CYCLE}-p1")
+    options = ContractorOptions(
+        home=tmp_path / "home",
+        host="page.example",
+        port=22,
+        host_key_file=tmp_path,
+        key=tmp_path,
+        signing_key=package.contractor_key,
+        ward_signers=package.ward_signers,
+        ward=WARD,
+        desk=desk,
+    )
+    contractor = Contractor(options)
+
+    def said(kind: type[M], number: int = 1) -> M | None:
+        path = desk / "answers" / f"{CYCLE}-p{number}" / kind.file_name()
+        return kind.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    hold = desk / f"hold-{CYCLE}"
+    hold.touch()
+    shutil.copy(package.passphrase_notice(tmp_path / "tray"), desk)
+    await contractor.look(Page(desk))
+    assert said(PrintLog)
+    assert said(DeliveryReport) is None, "it was told to wait"
+
+    shutil.copytree(request.folder, desk / "page" / f"{CYCLE}-p2")
+    await contractor.look(Page(desk))
+    hold.unlink()
+    await contractor.look(Page(desk))
+    assert said(DeliveryReport) is None, "a request is there that it has not opened"
+    shutil.copy(request.passphrase_notice(tmp_path / "tray"), desk)
+    await contractor.look(Page(desk))
+    await contractor.look(Page(desk))
+    confirmed = said(PulloutConfirmation, 2)
+    assert confirmed
+    assert (confirmed.pulled, confirmed.not_found) == (2, 0)
+    delivered = said(DeliveryReport)
+    assert delivered
+    assert [lot.envelopes for lot in delivered.lots] == [10]
+
+    (desk / f"delivery-accepted-{CYCLE}").touch()
+    await contractor.look(Page(desk))
+    destroyed, report = said(DestructionCertificate), said(ErasureReport)
+    assert destroyed
+    assert report
+    assert {paper.what: paper.sheets for paper in destroyed.papers} == {"spoilage": 3, "pulled": 2}
+    on_pc = {copy.file_sha256 for copy in report.copies if copy.carrier == "パソコン"}
+    assert {request.encryption.files[0].sha256, request.composition.print_file.sha256} < on_pc
+    assert len(report.copies) == 6
+    assert [path for path in options.home.rglob("*") if path.suffix in (".age", ".csv")] == []
 
 
 def test_an_altered_package_gets_no_answer_and_is_mentioned_once_until_a_sound_one_comes(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.builders import (
     CYCLE,
+    TANTO,
     ACycle,
     a_cycle,
     a_decision,
@@ -13,6 +14,7 @@ from tests.builders import (
 )
 from tests.unit.copies.told import SUBCONTRACTOR, a_transfer
 from tests.unit.test_named_calendars import at
+from tests.unit.test_pullout import asked, said
 
 from notice_cycle import records as r
 from notice_cycle.business_calendar import Calendars
@@ -33,6 +35,7 @@ from notice_cycle.dispatch_plan import Plan, plan_annual
 from notice_cycle.gates import RULES
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import Posted
+from notice_cycle.pullout import PulloutCancelled
 from notice_cycle.records import Fact, Record, record_kinds
 from notice_cycle.values import Occasion, Person
 
@@ -228,6 +231,28 @@ def test_a_subcontractors_erasure_is_due_only_where_one_was_given_a_file() -> No
     assert the("subcontractor_erasure", given.noting(*told, refused).history(), late).state == "red"
 
 
+def test_a_request_to_pull_letters_out_is_due_until_the_newest_one_is_confirmed() -> None:
+    cycle = a_cycle().up_to(r.StagingWipeRecord)
+
+    def state(*facts: Fact, moment: str = "Fri 2026-07-03 12:01") -> str | None:
+        dues = judge(PLAN, cycle.noting(*facts).history(), at(moment), CALENDARS, subject=CYCLE)
+        return next((due.state for due in dues if due.milestone == "pullout_confirmation"), None)
+
+    first = asked(cycle, requested_at=at("Thu 2026-07-02 17:50"))
+    assert state() is None
+    assert state(first, moment="Fri 2026-07-03 09:59") == "open"
+    assert state(first, moment="Fri 2026-07-03 12:00") == "amber"
+    assert state(first) == "red"
+    assert state(first, said()) == "done"
+    cancelled = PulloutCancelled(pullout=1, cancelled_by=TANTO, cancelled_at=at("Thu 2026-07-02 18:00"))
+    assert state(first, cancelled) == "done"
+    second = asked(cycle, 2, requested_at=at("Fri 2026-07-03 10:00"))
+    assert state(first, said(), second) == "open"
+    assert state(first, said(), second, moment="Mon 2026-07-06 12:01") == "red"
+    assert state(first, said(), second, said(2), moment="Mon 2026-07-06 12:01") == "done"
+    assert state(asked(cycle, dispatch=a_digest("made again"))) is None
+
+
 def test_a_withdrawn_cycle_is_late_with_nothing() -> None:
     cycle = a_cycle().up_to(r.ExtractionRecord)
     opening = cycle.history().records[0]
@@ -312,7 +337,7 @@ def test_every_record_that_settles_or_anchors_exists_with_its_field() -> None:
         assert one.after is None or one.after in kinds, one.id
         kind, _, field = one.anchor.partition(".")
         if field:
-            assert kind in record_kinds(), one.id
+            assert kind in record_kinds() or one.pullout, one.id
             assert field == "recorded_at" or field in kinds[kind].model_fields, one.id
 
 

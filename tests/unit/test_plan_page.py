@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.builders import CONFIG, CYCLE, a_cycle
 from tests.unit.test_named_calendars import at
+from tests.unit.test_pullout import asked
 
 from notice_cycle import records as r
 from notice_cycle.catalogue import load_notice
@@ -31,7 +32,15 @@ def test_every_milestone_is_on_the_page_with_the_state_the_mails_go_by(last: typ
     assert {label: state for label, state in shown.items() if state != LISTED} == {
         due.label_ja: due.state for due in judged
     }
-    assert len(shown) == len(plan.rules.milestones)
+    assert len(shown) == len([one for one in plan.rules.milestones if not one.pullout])
+
+
+def test_a_request_to_pull_letters_out_is_on_the_page_once_it_was_made() -> None:
+    opened = a_cycle().up_to(r.StagingWipeRecord)
+    history = opened.noting(asked(opened, requested_at=at("Thu 2026-07-02 17:50"))).history()
+    told = plan_page(CYCLE, history, NOTICE, DEADLINES, CALENDARS, now=at("Fri 2026-07-03 13:00"))
+    (line,) = [line for line in told.lines if line.label_ja == "引抜き・差替えの確認"]
+    assert (line.due_ja, line.state) == ("2026-07-03（金）12:00", "red")
 
 
 def test_the_page_reads_in_order_with_weekdays() -> None:

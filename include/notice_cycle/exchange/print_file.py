@@ -86,6 +86,16 @@ def count_print_file(
     )
 
 
+def notices_by_envelope(source: BinaryIO, description: PrintFormat, charset: str) -> Counter[int]:
+    """How many notices of a print file, or of a list of letters to take out, lie in the envelope of each number."""
+    at = [column.heading for column in description.columns].index(ENVELOPE)
+    return Counter(
+        int(row[at])  # of a fixed length with zeros before it, in a list without
+        for _, row in _rows(source, description, _encoding(charset))
+        if not (description.trailer and row[0] == TRAILER_KIND)
+    )
+
+
 def _rows(source: BinaryIO, description: PrintFormat, encoding: str) -> Iterator[tuple[int, list[str]]]:
     """Records with their line; the last one may be the trailer."""
     return (

@@ -27,6 +27,7 @@ from notice_cycle.exchange.messages import MESSAGE_NAMESPACE
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE, marking
 from notice_cycle.exchange.print_file import DATA_KIND, TRAILER_DIGITS, TRAILER_KIND
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout.rules import configuration_of_list
 from notice_cycle.records import (
     AmountTotal,
     CompositionRecord,
@@ -43,7 +44,7 @@ from notice_cycle.records import (
 from notice_cycle.settings import Settings
 from notice_cycle.values import Person
 from notice_cycle.vault import CycleVault, Vault
-from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS
+from notice_cycle.vault.names import PASSPHRASE, PRINT_FILE, TOTALS, pullout_list, pullout_passphrase
 
 CONFIG = Path(__file__).parents[3] / "include" / "config"
 CYCLE = "2026-premium_notice_ordinary-annual-01"
@@ -66,10 +67,12 @@ class APackage:
     contractor_key: Path
     ward_signers: Path  # what the contractor was given
     contractors: AllowedSigners  # what the ward keeps
+    number: int = 1
+    passphrase_name: str = PASSPHRASE
 
     @property
     def passphrase(self) -> str:
-        return self.vault.secret(PASSPHRASE).decode()
+        return self.vault.secret(self.passphrase_name).decode()
 
     @property
     def handover(self) -> HandoverRecord:
@@ -113,11 +116,64 @@ class APackage:
             self.vault,
             Settings({"NOTICE_CYCLE_PRINT_TRAY": str(tray)}),
             cycle=CYCLE,
-            number=1,
+            number=self.number,
             synthetic=self.synthetic,
             at=AT,
+            passphrase_name=self.passphrase_name,
         )
         return tray / f"{issued.notice_number}.pdf"
+
+    def request_for(self, letters: dict[str, int], home: Path) -> "APackage":
+        """The second package: it asks for letters (number to envelope) to be taken out of this one."""
+        listing = configuration_of_list(self.configuration)
+        text = io.StringIO(newline="")
+        written = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        written.writerow([column.heading_ja for column in listing.layout.columns])
+        for number, envelope in letters.items():
+            known = {"notice_no": number, "insured_no": number, "envelope_no": envelope, "lot_no": 1}
+            known |= {"data_kind": marking(synthetic=self.synthetic), "cycle": CYCLE}
+            written.writerow([known.get(column.item, envelope) for column in listing.layout.columns])
+        with self.vault.writing(pullout_list(1)) as artefact:
+            artefact.buffer.write(windows31j.encode(text.getvalue()))
+        count = len(letters)
+        composition = self.composition.model_copy(
+            update={
+                "quantities": Quantities(
+                    persons=count, notices=count, envelopes=len({*letters.values()}), sheets=count
+                ),
+                "totals": {},
+                "layout": listing.layout.id,
+                "print_file": artefact.stored,
+            }
+        )
+        encryption = encrypt_package(
+            composition,
+            HandoverApprovalRecord(
+                approved_by=Person(user_id="shonin", name="承認者"),
+                approved_at=AT,
+                print_file_sha256=artefact.stored.sha256,
+            ),
+            listing,
+            self.vault,
+            outbox=home,
+            signing_key=self.ward_signers.with_name("ward_key"),
+            cycle=CYCLE,
+            number=2,
+            synthetic=self.synthetic,
+            at=AT,
+            contents="引抜き",
+            request_number=f"{CYCLE}-引抜き1",
+            passphrase_name=pullout_passphrase(1),
+        )
+        return replace(
+            self,
+            folder=home / CYCLE,
+            composition=composition,
+            encryption=encryption,
+            configuration=listing,
+            number=2,
+            passphrase_name=pullout_passphrase(1),
+        )
 
 
 def quick_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
