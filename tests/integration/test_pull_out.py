@@ -29,8 +29,10 @@ from tests.builders import (
     a_print_log,
     an_answer,
 )
+from tests.further_messages import a_destroyed_paper, a_destruction_certificate
 from tests.integration.sftp_hosts import SftpHost, embedded_host
 from tests.unit.contractor_kit.packages import quick_encryption
+from tests.unit.copies.good import GOOD
 
 from contractor_kit import answers
 from contractor_kit.opening import count_print_file, open_package
@@ -54,20 +56,24 @@ from notice_cycle.pullout import PulloutCancelled, PulloutRequested, open_pullou
 from notice_cycle.pullout.forms import APPROVE, CANCEL, CONFIRM, PulloutApproval, PulloutCheck
 from notice_cycle.pullout.rules import configuration_of_list, require_no_open_pullout
 from notice_cycle.settings import Settings
+from notice_cycle.strays import Seen
 from notice_cycle.vault.names import DISPATCH_INDEX
 from notice_cycle_airflow import pullouts as pulling
 from notice_cycle_airflow import run_context
+from notice_cycle_airflow.judging import judge_replies
 from notice_cycle_airflow.pullouts import confirmed, encrypted, requested
+from notice_cycle_airflow.reply_watching import look_at
 from notice_cycle_airflow.run_context import RunningCycle, RunningPullout, current_cycle
 from notice_cycle_airflow.sending import send_package
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmationSensor
 
-KNOWN = a_cycle().up_to(r.StagingWipeRecord)
+KNOWN = GOOD.up_to(r.StagingWipeRecord)
 FIRM = a_contractor()
 ASKED = {"decision": "request", "purpose": "引抜き"}
 RUN = ("pull_out", "manual__pull1")
 IN_TIME, TOO_LATE = "2026-07-02T17:50:00+09:00", "2026-07-02T18:05:00+09:00"
+CLERK, MANAGER = "見本 一郎", "見本 二葉"
 FIRST_NOTICE, SECOND_NOTICE = "20260000001", "20260000002"
 
 
@@ -380,6 +386,37 @@ def delivery(history: Any, *, envelopes: int) -> r.DeliveryRecord:
 def nothing_personal_in(history: Any) -> None:
     told = "".join(entry.text() for entry in history.entries)
     assert [number for number in (FIRST_NOTICE, "20260000003", "0000000001") if number in told] == []
+
+
+async def test_without_a_certificate_for_every_sheet_that_was_pulled_out_the_cycle_does_not_close(
+    ward: Ward,
+) -> None:
+    running = opened_by_hand(ward)
+    running.note(fact_of_confirmation(running).model_copy(update={"done_by": CLERK}))
+    out = pulled(ward.cycle.history())
+    delivered = GOOD[r.DeliveryRecord].model_copy(
+        update={"envelopes_delivered": 38, "envelopes_pulled": out.envelopes, "sheets_pulled": out.sheets}
+    )
+    ward.cycle.enter(delivered)
+    for kind in (r.DeliveryConfirmationRecord, r.ErasureRecord, r.ErasureConfirmationRecord):
+        ward.cycle.enter(GOOD[kind])
+    ward.it_is("2026-07-10T10:00:00+09:00")
+
+    async def certified(number: str) -> None:
+        """廃棄証明書 for one sheet."""
+        paper = a_destroyed_paper(what="pulled", sheets=1, operator=CLERK, witness=MANAGER)
+        certificate = a_destruction_certificate(
+            KNOWN, paper, certificate_number=number, responsible_person=MANAGER
+        )
+        ward.lays(f"{KNOWN.id}-p1", certificate)
+        await look_at(ward.cycle, {}, Seen(ward.folder / "seen.json"))
+        judge_replies(ward.cycle, {})
+
+    for missing in ("廃棄1", "廃棄2"):
+        with pytest.raises(Refused, match="引き抜いたもの 2枚"):
+            ward.cycle.judge_gates("closing")
+        await certified(missing)
+    ward.cycle.judge_gates("closing")
 
 
 # ---- what is refused

@@ -3,9 +3,11 @@
 import io
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import an_erased_copy
 from tests.unit.contractor_kit.packages import AT, WARD, APackage, a_package, key_pair, quick_encryption
 
 from contractor_kit import answers, opening
@@ -14,7 +16,7 @@ from contractor_kit.package_check import check_package
 from notice_cycle.encryption.passphrase import ALPHABET, generate, parse
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.errors import Altered, NotConfigured, Refused
-from notice_cycle.exchange.messages import Lot, PrintLogLine
+from notice_cycle.exchange.messages import ErasureReport, Lot, PrintLogLine
 from notice_cycle.exchange.package import (
     CHECKSUMS,
     MANIFEST,
@@ -347,6 +349,26 @@ def test_an_incomplete_list_of_erased_copies_is_refused_by_line_and_heading(
     assert run(package, "erasure-report", *arguments, "--key", package.contractor_key, "--out", tmp_path) == 1
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "erasure-report.json").exists()
+
+
+def test_a_list_of_letters_may_be_erased_before_the_delivery_but_not_the_print_data(
+    package: APackage,
+) -> None:
+    signed = package.checked.signed
+    log = answers.print_log(signed, [a_job(12)])
+    lots = [Lot(lot="L01", envelopes=11)]
+    delivery = answers.delivery_report(signed, log, lots, place="文書集配室", by="見本 一郎", at=AT)
+    before, after = AT - timedelta(hours=1), AT + timedelta(hours=1)
+
+    def reported(erased_at: datetime) -> ErasureReport:
+        own = (signed.manifest.encrypted_file, signed.manifest.print_file)
+        copies = [an_erased_copy(file.sha256, erased_at=erased_at) for file in own]
+        listed = an_erased_copy("3" * 64, erased_at=before)
+        return answers.erasure_report(signed, delivery, [*copies, listed], backups="なし")
+
+    assert len(reported(after).copies) == 3
+    with pytest.raises(Refused, match="1件目の写しが、納品より前に消去された"):
+        reported(before)
 
 
 # --- the command line
