@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.builders import CONFIG, CYCLE, TASK, a_cycle, a_decision
 from tests.unit.test_named_calendars import at
+from tests.unit.test_pullout import asked
 
 from notice_cycle import clock
 from notice_cycle import records as r
@@ -74,6 +75,16 @@ def test_an_open_cycle_is_told_once_and_the_ledger_remembers(ledger: Ledger, mov
     looked(ledger, moved, "Fri 2026-07-03 15:00", again)
     assert again.to("kaigo-hoken@ward.example") == []
     assert ledger.verify().holds
+
+
+def test_a_request_to_pull_letters_out_that_nobody_confirms_is_told_to_the_section(
+    ledger: Ledger, moved: Path
+) -> None:
+    opened = a_cycle().up_to(r.StagingWipeRecord)
+    opened.noting(asked(opened, requested_at=at("Thu 2026-07-02 17:50"))).entered_in(ledger)
+    box = Mailbox()
+    looked(ledger, moved, "Fri 2026-07-03 13:00", box)
+    assert box.to("kaigo-hoken@ward.example") == ["【期限超過】引抜き・差替えの確認 納入通知書・普通徴収"]
 
 
 def test_a_look_that_broke_off_tells_the_rest_and_nothing_twice(ledger: Ledger, moved: Path) -> None:
