@@ -40,14 +40,16 @@ def acknowledgement(*, wipes_staging: bool = True) -> None:
         """パスワード通知書を番号付きで印刷します。パスワードは紙と一時保管領域の外には出ません。"""
         from notice_cycle import clock
         from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
+        from notice_cycle.confirmations import refuse_while_held
         from notice_cycle.records import EncryptionRecord, PassphraseNoticeRecord
         from notice_cycle_airflow.run_context import current_cycle, telling
 
         with telling():
             cycle = current_cycle()
-            return cycle.once(
-                PassphraseNoticeRecord,
-                lambda history: issue_passphrase_notice(
+
+            def issued(history):
+                refuse_while_held(cycle.register(), cycle.configuration)
+                return issue_passphrase_notice(
                     history.latest(EncryptionRecord),
                     cycle.configuration,
                     cycle.vault,
@@ -57,8 +59,9 @@ def acknowledgement(*, wipes_staging: bool = True) -> None:
                     synthetic=cycle.opening.synthetic,
                     at=clock.now(),
                     passphrase_name=cycle.passphrase_name,
-                ),
-            )
+                )
+
+            return cycle.once(PassphraseNoticeRecord, issued)
 
     @task(task_display_name="受領通知（第2段階）の照合")
     def verify_content_receipt() -> str:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.errors import Differs
+from notice_cycle.errors import Differs, Refused
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.forms import Field
 from notice_cycle.ledger.history import CycleHistory
@@ -29,6 +29,7 @@ from notice_cycle.records import (
     Record,
 )
 from notice_cycle.register import GateExcepted, Register
+from notice_cycle.register.kinds import IncidentHoldEntry
 from notice_cycle.values import Person
 
 if TYPE_CHECKING:
@@ -189,9 +190,8 @@ def require_on_roster(
     staff: Staff, configuration: Configuration, moment: datetime, named: Sequence[tuple[Field, str]]
 ) -> None:
     """Raises Differs for who was on no roster of that day: the contractor's, or of who works under it on the notice."""
-    day, party = tokyo_date(moment), configuration.party.id
-    under = staff.register.subcontracts_for(configuration.notice.id, party, day)
-    parties = {party, *(held.content.subcontractor for held in under)}
+    day = tokyo_date(moment)
+    parties = _at_work(staff.register, configuration, day)
     unknown = [
         f"「{field.title_ja}」{name}"
         for field, name in named
@@ -201,6 +201,40 @@ def require_on_roster(
         raise Differs(
             f"{day}の取扱者名簿にない（または研修・誓約書のない）者です: {'、'.join(unknown)}。",
             advice="氏名を確かめてください。名簿の提出漏れなら登録簿に登録してから、名簿にない者が扱ったなら委託先と課長に電話してから、答え直します。",
+        )
+
+
+def _at_work(register: Register, configuration: Configuration, day: date) -> set[str]:
+    """The contractor, and who works under it on the notice on a day."""
+    party = configuration.party.id
+    under = register.subcontracts_for(configuration.notice.id, party, day)
+    return {party, *(held.content.subcontractor for held in under)}
+
+
+# ---- when nothing may be given
+
+
+def refuse_while_held(
+    register: Register, configuration: Configuration, handed_at: datetime | None = None
+) -> None:
+    """Raises Refused while an incident stops the hand-overs to who works on the notice (R41): data, disc and passphrase.
+
+    What was given (`handed_at`) before the day on which the ward knew may be entered meanwhile; what was given in spite of
+    it once 課長 has lifted the hold.
+    """
+    parties = _at_work(register, configuration, register.as_of)
+    holds = [
+        held.content
+        for held in register.held(IncidentHoldEntry)
+        if held.content.party in parties
+        and (handed_at is None or tokyo_date(handed_at) >= held.content.known_on)
+    ]
+    if holds:
+        names = dict.fromkeys(register.name_of(one.party) for one in holds)
+        references = dict.fromkeys(one.reference for one in holds)
+        raise Refused(
+            f"{'・'.join(names)}への引渡しは、事故（{'、'.join(references)}）のため止められています。",
+            advice="まだ渡していなければ、渡さないでください。課長が「事故の処理」に停止の解除を記録した後で、止まったタスクはクリアし、書式には実際に渡した日時で答え直します。",
         )
 
 

@@ -1,6 +1,6 @@
 """確認書: the paper under its number, who may be named on it, and differences that stay open."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,9 @@ from tests.builders import (
     a_file,
     an_answer,
     on_disc,
+    the_configuration,
 )
-from tests.unit.register.world import KACHO, a_register, held
+from tests.unit.register.world import INSERT, KACHO, PRINT, a_register, held
 
 from notice_cycle import records as r
 from notice_cycle.acknowledgement.passphrase_notice import PassphraseHandover
@@ -27,12 +28,14 @@ from notice_cycle.confirmations import (
     opened,
     printed_number,
     printed_numbers,
+    refuse_while_held,
     settled,
 )
 from notice_cycle.delivery.confirmation import DeliveryConfirmation
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Form, tokyo
 from notice_cycle.handover.disc import DiscHandover
+from notice_cycle.handover.upload import Upload
 from notice_cycle.register import GateExcepted
 from notice_cycle.register.kinds import OfficerEntry
 
@@ -205,6 +208,56 @@ def test_the_same_holds_for_disc_and_delivery() -> None:
     DeliveryConfirmation().compare(good, history, STAFF)
     with pytest.raises(Differs, match="配達 次郎"):
         DeliveryConfirmation().compare(delivered, history, STAFF)
+
+
+# ---- while an incident stops the hand-overs
+
+
+def stopped(
+    party: str = PRINT, known_on: str = "2026-07-02", until: str | None = None, **register: Any
+) -> Staff:
+    incident = held(
+        "incident_hold", "incident-1", known_on, until, party=party, reference="受付番号 2026-001", known_on=known_on
+    )  # fmt: skip
+    return Staff(a_register(as_of=date(2026, 7, 3), plus=(incident,), **register))
+
+
+def test_no_passphrase_is_given_while_an_incident_stops_the_hand_overs() -> None:
+    with pytest.raises(Refused, match="架空印刷株式会社への引渡しは、事故（受付番号 2026-001）") as caught:
+        compared(given(), staff=stopped())
+    assert "渡さないでください" in caught.value.advice
+    # Lifted by 課長: what was given meanwhile is entered as it was.
+    compared(given(), staff=stopped(until="2026-07-02"))
+
+
+def test_what_was_given_before_the_ward_knew_is_entered_meanwhile() -> None:
+    compared(given(handed_at="2026-07-02 09:00"), staff=stopped(known_on="2026-07-03"))
+
+
+def test_an_incident_of_a_subcontractor_stops_only_what_it_works_on() -> None:
+    with pytest.raises(Refused, match="架空封入株式会社への引渡しは"):
+        compared(given(), staff=stopped(INSERT))
+    compared(given(), staff=stopped(INSERT, subcontractor=False))
+    compared(given(), staff=stopped("other_print"))
+
+
+def test_neither_a_disc_nor_an_upload_is_entered_as_handed_over_meanwhile() -> None:
+    whole, later = a_cycle(), OPENED_AT + timedelta(days=1)
+    by_disc = BY_DISC.model_copy(update={"handed_at": later})
+    disc = whole[r.HandoverRecord].model_copy(update={"lgwan": None, "dvd": by_disc, "sent_at": later})
+    for form in (DiscHandover(), Upload()):
+        form.compare(disc, whole.history(), STAFF)
+        with pytest.raises(Refused, match="止められています"):
+            form.compare(disc, whole.history(), stopped())
+
+
+def test_before_anything_was_given_the_hold_alone_stops_it() -> None:
+    """As the task asks that prints the passphrase notice."""
+    configuration = the_configuration()
+    with pytest.raises(Refused, match="止められています"):
+        refuse_while_held(stopped().register, configuration)
+    refuse_while_held(stopped(until="2026-07-02").register, configuration)
+    refuse_while_held(STAFF.register, configuration)
 
 
 # ---- media and password apart

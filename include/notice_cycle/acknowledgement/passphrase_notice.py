@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
+from notice_cycle.confirmations import (
+    FILED,
+    SIGNED_BY,
+    Staff,
+    printed_number,
+    refuse_while_held,
+    require_on_roster,
+)
 from notice_cycle.documents import render
 from notice_cycle.encryption import passphrase
 from notice_cycle.errors import Differs, Refused
@@ -156,9 +163,10 @@ class PassphraseHandover(Form):
         )
 
     def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
-        """Taker and signer are on that day's roster; who gave the disc does not give the notice."""
+        """No incident stops it; taker and signer are on that day's roster; who gave the disc does not give the notice."""
         given = cast(PassphraseHandoverRecord, kept)
         configuration = Configuration.model_validate(history.opening.configuration)
+        refuse_while_held(staff.register, configuration, given.handed_at)
         require_on_roster(
             staff, configuration, given.handed_at, [(TAKER, given.taker), (SIGNED_BY, given.signed_by)]
         )

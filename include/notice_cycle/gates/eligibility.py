@@ -316,7 +316,8 @@ def _designated_place(s: Situation, party: str) -> Closed | None:
 # ---- what stands in the way
 
 
-@rule("incident_hold", "事故による停止", STAGE, "R41 R89", sub="R65", scope="parties", never_excepted=True)
+@rule("incident_hold", "事故による停止", STAGE, "R41 R89", sub="R65", scope="parties", never_excepted=True,
+      enforced_by="notice_cycle.confirmations")  # fmt: skip
 def _incident_hold(s: Situation, party: str) -> Closed | None:
     holds = [
         held.content for held in s.register.held(IncidentHoldEntry, s.today) if held.content.party == party

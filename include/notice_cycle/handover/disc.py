@@ -9,7 +9,14 @@ import re
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
-from notice_cycle.confirmations import FILED, SIGNED_BY, Staff, printed_number, require_on_roster
+from notice_cycle.confirmations import (
+    FILED,
+    SIGNED_BY,
+    Staff,
+    printed_number,
+    refuse_while_held,
+    require_on_roster,
+)
 from notice_cycle.errors import Differs, Refused
 from notice_cycle.forms import Answer, Field, Form, table
 from notice_cycle.handover.route import over_lgwan_before, route_of
@@ -179,9 +186,10 @@ class DiscHandover(Form):
         )
 
     def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
-        """Taker and signer are on that day's roster."""
+        """No incident stops it; taker and signer are on that day's roster."""
         disc = cast(HandoverRecord, kept).dvd
         if disc:
+            refuse_while_held(staff.register, _configuration(history), disc.handed_at)
             named = [(TAKER, disc.taker), (SIGNED_BY, disc.signed_by)]
             require_on_roster(staff, _configuration(history), disc.handed_at, named)
 

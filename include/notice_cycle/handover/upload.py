@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, cast
 
 from notice_cycle.catalogue import Configuration
+from notice_cycle.confirmations import Staff, refuse_while_held
 from notice_cycle.errors import Refused
 from notice_cycle.forms import Answer, Field, Form, table
 from notice_cycle.handover.route import route_of
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import ByUpload, EncryptionRecord, HandoverRecord
+from notice_cycle.records import ByUpload, EncryptionRecord, Fact, HandoverRecord, Record
 
 UPLOADED_AT = Field(
     key="uploaded_at", title_ja="アップロードした日時", help_ja="例 2026-07-01 15:00", moment=True
@@ -105,6 +106,10 @@ class Upload(Form):
                 entered_at=answer.at,
             ),
         )
+
+    def compare(self, kept: Record | tuple[Fact, ...], history: CycleHistory, staff: Staff) -> None:
+        """No incident stops it."""
+        refuse_while_held(staff.register, _configuration(history), cast(HandoverRecord, kept).sent_at)
 
 
 def _configuration(history: CycleHistory) -> Configuration:
