@@ -184,9 +184,16 @@ def _fingerprint(columns: list[Characters], rows: int) -> NDArray[np.uint64]:
         power, inverse = _powers(len(codes) + 1)
         sums = np.zeros(len(codes) + 1, dtype=np.uint64)
         np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * power[:-1], out=sums[1:])
-        mixed = mixed * _BASE + (sums[ends] - sums[starts]) * inverse[starts]
-        mixed ^= mixed >> np.uint64(29)
+        mixed = _scattered(mixed + (sums[ends] - sums[starts]) * inverse[starts])
     return mixed
+
+
+def _scattered(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Other numbers for other numbers, near ones far apart: so a column's end is seen (the finaliser of splitmix64)."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
 
 
 _powers_known: list[NDArray[np.uint64]] = [np.ones(1, dtype=np.uint64), np.ones(1, dtype=np.uint64)]

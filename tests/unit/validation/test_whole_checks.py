@@ -80,6 +80,16 @@ def test_one_number_with_two_addressees_is_found() -> None:
     assert broken("one_value_each", PEOPLE, rows, SAME, batch_rows=2) == [3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [(("", "bb"), ("b", "b")), (("a", ""), ("", "a")), (("\0", ""), ("", "\0"))]
+)
+def test_texts_are_told_apart_where_only_the_column_differs(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    rows = [("0000000001", "self", *one), ("0000000001", "self", *other)]
+    assert broken("one_value_each", PEOPLE, rows, SAME) == [0, 1]
+
+
 def test_only_the_rows_meant_are_compared() -> None:
     rows = [("0000000001", "self", "山田", "一丁目"), ("0000000001", "family", "佐藤", "二丁目")]
     assert broken("one_value_each", PEOPLE, rows, SAME) == [0, 1]
