@@ -483,13 +483,14 @@ class Reception:
     async def tell_strays(self, folder: ReplyFolder, seen: Seen) -> None:
         """Tells once what lies there, unchanged since the look before, and is no message."""
         strays = find_strays(
-            [one for one in await folder.everything() if seen.is_settled(self.package, one)],
+            await folder.everything(),
             self.cycle.signers,
             self.cycle.configuration.party.id,
             announced={one.message.file for one in self.cycle.all_received(Enclosure)},
             on_paper={(fact.message, fact.party) for fact in self.history.facts(PaperReply)},
         )
-        if fact := untold(list(strays), self.package, self.history.facts(StraysFound)):
+        settled = [(one, reason) for one, reason in strays if seen.is_settled(self.package, one)]
+        if fact := untold(settled, self.package, self.history.facts(StraysFound)):
             self._note(fact)
             listed = "\n".join(stray.sentence_ja for stray in fact.found)
             self._mail("reply_stray", "operator", folder=fact.folder, listed=listed)

@@ -143,6 +143,27 @@ async def test_a_name_that_is_no_text_and_a_folder_hide_no_message_and_are_told(
     assert not (desk.cycle.settings.inbox / "seen.json").exists()
 
 
+async def test_a_message_is_not_strange_while_its_signature_is_on_its_way(desk: Desk) -> None:
+    memory = desk.cycle.settings.inbox / "seen.json"
+
+    async def look() -> None:
+        seen = Seen(memory)
+        await look_at(desk.cycle, {}, seen)
+        seen.keep()
+
+    desk.lays(a_print_log(UP_TO_WIPE))
+    folder = desk.host.on_disk(f"to_ward/{PACKAGE}")
+    (signature,) = folder.glob("*.sig")
+    content = signature.read_bytes()
+    signature.unlink()
+    await look()
+    assert memory.exists()
+    signature.write_bytes(content)
+    await look()
+    assert not desk.cycle.history().facts(StraysFound)
+    assert not memory.exists()
+
+
 def test_an_incident_is_found_on_the_host_whatever_the_cycle_waits_for(desk: Desk) -> None:
     encryption = UP_TO_WIPE[r.EncryptionRecord]
     begun = r.HandoverBegun(
