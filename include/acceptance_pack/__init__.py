@@ -4,4 +4,4 @@ The ward makes it (`make`), the contractor answers each scenario as docs/exchang
 he will use for real, and the ward judges the answers (`check`) with the door and the judges of its own stages.
 """
 
-PACK_VERSION = "受入試験 第2版"
+PACK_VERSION = "受入試験 第3版"

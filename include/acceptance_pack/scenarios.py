@@ -198,8 +198,10 @@ def _judge_erasure(answers: Answers, told: Told, package: str, left: set[str]) -
 
 def _pulled(answers: Answers, _told: Told) -> None:
     message = answers["pullout-confirmation"].message
-    if (message.pulled, message.replaced, message.not_found) != (2, 1, 1):
-        raise Refused("引抜き2、差替え1、見つからない1です。")
+    if (message.pulled, message.replaced, message.not_found) != (2, 0, 1):
+        raise Refused(
+            "引抜き2、見つからない1です。差し替えた数は0です（新しい通知は、別の発送回で届きます）。"
+        )
     if message.request_number != "受入試験-引抜き1":
         raise Refused("依頼の番号が違います。")
 
@@ -251,7 +253,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("14-destroyed", "sound", "損紙の廃棄", "損紙3枚と試し刷り2枚を裁断した。", ("destruction-certificate",), _destroyed),
     Scenario("15-erasure", "sound", "消去と証明", "12 の控えをすべて消去し、報告し、証明する。", ("erasure-report", "erasure-certificate"), _erased),
     Scenario("16-replaced", "replacing", "差し替えられたパッケージの消去", "前のパッケージ（sound）も開いていた。両方を消去し、報告し、証明する。", ("erasure-report", "erasure-certificate"), _erased_with_the_replaced),
-    Scenario("17-pullout", "sound", "引抜きと差替え", "依頼「受入試験-引抜き1」のうち2通を抜き、1通を差し替え、1通は見つからなかった。", ("pullout-confirmation",), _pulled),
+    Scenario("17-pullout", "sound", "引抜きと差替え", "区分「差替え」の依頼「受入試験-引抜き1」の3通のうち、2通を抜き、1通は見つからなかった。", ("pullout-confirmation",), _pulled),
     Scenario("18-posting", "sound", "差出し", "すべてを差し出した。", ("posting-receipt",), _posted),
     Scenario("19-return", "sound", "返却", "パスワード通知書1通を簡易書留で返した。媒体はない。", ("return-notice",), _returned),
     Scenario("20-change", "sound", "対策の変更", "来月1日から印刷室の錠を替える。", ("measure-change",), _changed),

@@ -258,7 +258,7 @@ WRONG: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "14-destroyed": ("destruction-certificate", lambda s: s["papers"].pop()),
     "15-erasure": ("erasure-report", lambda s: s["copies"].pop()),
     "16-replaced": ("erasure-report", lambda s: s.update(copies=s["copies"][2:])),
-    "17-pullout": ("pullout-confirmation", lambda s: s.update(not_found=0)),
+    "17-pullout": ("pullout-confirmation", lambda s: s.update(replaced=2, pulled=0)),
     "18-posting": ("posting-receipt", lambda s: s["lots"][0].update(envelopes=1)),
     "19-return": ("return-notice", lambda s: s.update(tracking_number="")),
     "20-change": ("measure-change", lambda s: s.update(planned_from=None)),
