@@ -6,9 +6,10 @@ it stops nothing, because the stage that needs its content will miss it.
 
 from typing import Any
 
-from notice_cycle.copies import CopyViolation, copies_of, find_violations, judge_reply
+from notice_cycle.copies import CopyViolation, HandlerViolation, copies_of, find_violations, judge_reply
 from notice_cycle.copies.judging import JUDGED, is_too_early, keeps
-from notice_cycle.copies.violations import sentence_ja
+from notice_cycle.copies.told import named_people
+from notice_cycle.copies.violations import find_erased_too_early, find_unknown_handlers, sentence_ja
 from notice_cycle.errors import Refused
 from notice_cycle.handover.route import route_of
 from notice_cycle.records import DeliveryRecord, HandoverBegun, ReplyReceived, ReplyRefused
@@ -58,27 +59,31 @@ def _all_judged(cycle: RunningCycle, kind: str) -> bool:
 
 
 def _tell_violations(cycle: RunningCycle, context: Any) -> None:
-    history = cycle.history()
-    register = cycle.register()
-    found = find_violations(
-        copies_of(history, beyond=cycle.packages_beyond()),
-        register,
-        contractor=cycle.configuration.party.id,
-        routes={
-            route_of(history, cycle.configuration),
-            *(fact.route for fact in history.facts(HandoverBegun)),
-        },
-        computers={name for record in history.ever(DeliveryRecord) for name in record.computers},
-    )
-    told = history.facts(CopyViolation)
+    history, register, contractor = cycle.history(), cycle.register(), cycle.configuration.party.id
+    copies = copies_of(history, beyond=cycle.packages_beyond())
+    found: list[CopyViolation | HandlerViolation] = [
+        *find_violations(
+            copies,
+            register,
+            contractor=contractor,
+            routes={
+                route_of(history, cycle.configuration),
+                *(fact.route for fact in history.facts(HandoverBegun)),
+            },
+            computers={name for record in history.ever(DeliveryRecord) for name in record.computers},
+        ),
+        *find_erased_too_early(history, copies),
+        *find_unknown_handlers(named_people(history, contractor, register), register),
+    ]
+    told = [*history.facts(CopyViolation), *history.facts(HandlerViolation)]
     fresh = [violation for violation in found if violation not in told]
     if not fresh:
         return
-    notice = cycle.configuration.notice
+    notice, what_ja = cycle.configuration.notice, "・".join(dict.fromkeys(one.label_ja for one in fresh))
     facts = {
         "cycle": cycle.id,
         "notice": notice.name_ja,
-        "what_ja": "控えの違反" if len(fresh) == 1 else f"控えの違反 {len(fresh)}件",
+        "what_ja": what_ja if len(fresh) == 1 else f"{what_ja} {len(fresh)}件",
         "reason": "\n".join(sentence_ja(violation, register) for violation in fresh),
     }
     WardMail("violation", TOLD_TO["violation"], facts, notice.section)(context)

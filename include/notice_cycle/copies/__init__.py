@@ -11,6 +11,7 @@ from notice_cycle.copies.facts import (
     CopyKeptAsInstructed,
     CopyTransferred,
     CopyViolation,
+    HandlerViolation,
     PapersDestroyed,
 )
 from notice_cycle.copies.folded import Copy, Erased, copies_of
@@ -26,6 +27,7 @@ __all__ = [
     "CopyTransferred",
     "CopyViolation",
     "Erased",
+    "HandlerViolation",
     "PapersDestroyed",
     "copies_of",
     "find_violations",

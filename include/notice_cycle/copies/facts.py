@@ -98,11 +98,24 @@ class CopyViolation(Fact):
     """A copy against what was agreed: not declared, on a carrier not allowed, at a place or a PC nobody designated.
 
     `computer`: a print log names it, so the data were there; which of the party's files, it does not say.
+    `kept`: erased or destroyed before the day up to which the ward had instructed the party to keep it.
     """
 
     label_ja = "控えの違反"
-    against: Literal["undeclared", "carrier", "place", "computer"]
+    against: Literal["undeclared", "carrier", "place", "computer", "kept"]
     party: str
     carrier: Carrier
     place: str
     file_sha256: Digest | None
+
+
+class HandlerViolation(Fact):
+    """取扱者の違反: whom a message or paper names was on no roster of that day, as the register stood when it was told.
+
+    The name stands in the record or the message, not here. A roster entered later opens the gate and stays beside it.
+    """
+
+    label_ja = "取扱者の違反"
+    party: str
+    on_ja: str
+    day: date

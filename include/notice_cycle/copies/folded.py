@@ -500,14 +500,21 @@ def _settle_paper(book: _Book, history: CycleHistory) -> None:
 
 
 def _mark_kept(book: _Book, history: CycleHistory) -> None:
-    """What the ward has instructed a party to keep: by which file it is, or paper that is to be destroyed."""
-    files: dict[Keepable, set[str]] = {
-        "opened": {record.print_file.sha256 for record in history.ever(CompositionRecord)},
-        "package": {record.files[0].sha256 for record in history.ever(EncryptionRecord)},
-    }
-    for (party, what), kept in kept_as_instructed(history).items():
-        for number, copy in enumerate(book.copies):
-            is_paper = copy.carrier == "紙" and copy.what in PAPERS_JA.values()
-            is_it = is_paper if what == "paper" else copy.sha256 in files[what] and copy.carrier != "DVD"
-            if is_it and copy.is_open and copy.party == party:
-                book.copies[number] = replace(copy, kept_until=kept.until)
+    """What the ward has instructed a party to keep."""
+    instructed = kept_as_instructed(history)
+    for number, copy in enumerate(book.copies):
+        what = keepable_as(copy, history)
+        if copy.is_open and what and (kept := instructed.get((copy.party, what))):
+            book.copies[number] = replace(copy, kept_until=kept.until)
+
+
+def keepable_as(copy: Copy, history: CycleHistory) -> Keepable | None:
+    """As what the ward may have it kept: by which file it is, or paper that is to be destroyed; None: not at all."""
+    if copy.carrier == "紙":
+        return "paper" if copy.what in PAPERS_JA.values() else None
+    if copy.carrier == "DVD":
+        return None
+    if copy.sha256 in {record.print_file.sha256 for record in history.ever(CompositionRecord)}:
+        return "opened"
+    packages = {record.files[0].sha256 for record in history.ever(EncryptionRecord)}
+    return "package" if copy.sha256 in packages else None

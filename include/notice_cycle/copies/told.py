@@ -52,7 +52,7 @@ def told_facts(
     return {
         "copies": tuple(_held(copy) for copy in copies_of(history, beyond=beyond) if _concerns_gates(copy)),
         "erasures": tuple(_proofs(history, contractor)),
-        "named": tuple(_named(history, contractor, register)),
+        "named": tuple(named_people(history, contractor, register)),
         "confirmations": tuple(_confirmations(history, contractor)),
         # Excess without a reason never becomes a record: verify_delivery refuses the log.
         "print_excess_unexplained": 0 if delivery else None,
@@ -156,7 +156,8 @@ def _returns(history: CycleHistory) -> list[MediaReturn | PassphraseReturn]:
     return [*history.facts(MediaReturn), *history.facts(PassphraseReturn)]
 
 
-def _named(history: CycleHistory, contractor: str, register: Register | None) -> Iterator[NamedPerson]:
+def named_people(history: CycleHistory, contractor: str, register: Register | None) -> Iterator[NamedPerson]:
+    """Everybody whom the messages and papers of a dispatch name as handling the data, with the day."""
     yield from _named_in_packages(history, contractor, register)
     if delivery := history.find(DeliveryRecord):
         by = delivering_party(history, contractor) or contractor

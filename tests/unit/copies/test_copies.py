@@ -19,8 +19,10 @@ from tests.unit.register.world import INSERT, NOON, PRINT, a_register
 from notice_cycle import records as r
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.copies import Copy, CopyViolation, copies_of, find_violations, told_facts
-from notice_cycle.copies.violations import sentence_ja
+from notice_cycle.copies.told import named_people
+from notice_cycle.copies.violations import find_unknown_handlers, sentence_ja
 from notice_cycle.exchange import messages as m
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.gates import closed, facts_of, gates_before
 from notice_cycle.handover.route import packages_that_left
 from notice_cycle.incidents.facts import IncidentReported
@@ -233,6 +235,20 @@ def test_a_pc_of_the_print_log_that_is_on_no_list_is_a_violation_once() -> None:
     (one,) = [violation for violation in found if violation.against == "computer"]
     assert (one.party, one.carrier, one.place) == (PRINT, "パソコン", "HOME-PC")
     assert sentence_ja(one, register).startswith("登録簿にないパソコンから印刷しています")
+
+
+def test_who_was_on_no_roster_of_the_day_is_a_violation_once_and_not_by_name() -> None:
+    register = a_register()
+    strangers = GOOD.up_to(r.DeliveryRecord).with_(delivery={"delivered_by": "臨時 太郎"})
+    named = list(named_people(strangers.history(), PRINT, register))
+    (one,) = find_unknown_handlers([*named, *named], register)
+    day = tokyo_date(strangers[r.DeliveryRecord].delivered_at)
+    assert (one.party, one.on_ja, one.day) == (PRINT, "納品報告", day)
+    told = sentence_ja(one, register)
+    assert told.startswith(f"納品報告に、{day}の取扱者名簿にない")
+    assert "臨時 太郎" not in told
+    known = named_people(GOOD.history(), PRINT, register)
+    assert find_unknown_handlers(known, register) == []
 
 
 def gates(cycle: ACycle, *facts: r.Fact, **register: Any) -> dict[str, str]:

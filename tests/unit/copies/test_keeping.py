@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.builders import CONFIG, CONTRACTOR, OPENED_AT, SHONIN, TANTO, ACycle, a_cycle
-from tests.unit.copies.told import SUBCONTRACTOR
+from tests.unit.copies.told import SUBCONTRACTOR, destroyed
 from tests.unit.register.world import a_register
 
 from notice_cycle import records as r
@@ -13,13 +13,16 @@ from notice_cycle.catalogue import load_notice
 from notice_cycle.copies import CopyKeepingAsked, CopyKeptAsInstructed, PapersDestroyed, copies_of, told_facts
 from notice_cycle.copies.keeping import approve_keeping, ask_keeping
 from notice_cycle.copies.table import names_of, rows_of
+from notice_cycle.copies.violations import find_erased_too_early
 from notice_cycle.deadlines import judge, load, plan_of
 from notice_cycle.errors import Refused
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.register import Register
 from notice_cycle.values import Person
 
 AT = OPENED_AT + timedelta(days=3)
 UNTIL = date(2026, 9, 30)
+OPENED = a_cycle()[r.CompositionRecord].print_file.sha256
 DELIVERED = a_cycle().up_to(r.DeliveryConfirmationRecord)
 
 
@@ -123,6 +126,44 @@ def open_copies(cycle: ACycle) -> dict[str, date | None]:
         for copy in copies_of(cycle.history())
         if copy.is_open and copy.party == CONTRACTOR and copy.holds_data
     }
+
+
+def too_early(cycle: ACycle) -> list[tuple[str, str]]:
+    history = cycle.history()
+    found = find_erased_too_early(history, copies_of(history))
+    assert {one.against for one in found} <= {"kept"}
+    return [(one.carrier, one.file_sha256 or "") for one in found]
+
+
+def test_a_copy_erased_before_the_day_of_the_instruction_is_a_violation_on_the_day_it_is_none() -> None:
+    erased = a_cycle().up_to(r.ErasureRecord)
+    (opened,) = [copy for copy in erased[r.ErasureRecord].parties[0].copies if copy.file_sha256 == OPENED]
+    erased_on = tokyo_date(opened.erased_at)
+    before = {"decided_at": opened.erased_at - timedelta(hours=1)}
+    early = erased.noting(kept(erased_on + timedelta(days=1), **before))
+    assert too_early(early) == [("パソコン", OPENED)]
+    assert too_early(erased.noting(kept(erased_on, **before))) == []
+    assert too_early(erased) == []
+
+
+def test_an_instruction_that_came_after_the_erasure_was_not_broken_and_of_several_the_last_before_it_counts() -> (
+    None
+):
+    erased = a_cycle().up_to(r.ErasureRecord)
+    erased_at = erased[r.ErasureRecord].erased_at
+    after = kept(decided_at=erased_at + timedelta(hours=1))
+    assert too_early(erased.noting(after)) == []
+    long = kept(decided_at=erased_at - timedelta(hours=2))
+    shorter = kept(tokyo_date(erased_at), keeping=2, decided_at=erased_at - timedelta(hours=1))
+    assert too_early(erased.noting(long, shorter)) == []
+    assert too_early(erased.noting(shorter, long.model_copy(update={"keeping": 3}))) == [("パソコン", OPENED)]
+
+
+def test_paper_destroyed_too_early_is_a_violation_with_its_first_sheet() -> None:
+    jammed = DELIVERED.with_(delivery={"sheets_spoiled": 3, "sheets_printed": 46})
+    told = jammed.noting(kept(what="paper"), destroyed("spoilage", 1))
+    assert too_early(told) == [("紙", "")]
+    assert too_early(jammed.noting(kept(what="paper", party=SUBCONTRACTOR), destroyed("spoilage", 1))) == []
 
 
 def test_the_copy_stays_open_with_its_day_and_only_an_approved_instruction_counts() -> None:
