@@ -455,7 +455,7 @@ class PackageWork:
             lambda: DestructionCertificate(
                 cycle=signed.manifest.cycle,
                 manifest_sha256=signed.sha256,
-                certificate_number=f"{self.cycle}-廃棄1",
+                certificate_number=f"{signed.manifest.package}-廃棄1",
                 papers=papers,
                 certified_at=at,
                 responsible_person=_MANAGER,

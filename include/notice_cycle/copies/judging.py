@@ -61,6 +61,9 @@ def judge_reply(
             if any(paper.destroyed_at > message.certified_at for paper in message.papers):
                 raise Refused("廃棄証明書の証明の日時が、廃棄より前です。", advice=_ASK)
             _refuse_before_handover(history, min(paper.destroyed_at for paper in message.papers))
+            known = {(one.party, one.certificate_number) for one in history.facts(PapersDestroyed)}
+            if (party, message.certificate_number) in known:
+                raise Refused("同じ番号の廃棄証明書が、すでに記録されています。", advice=_ASK)
             return PapersDestroyed(
                 **told,
                 certificate_number=message.certificate_number,
