@@ -15,6 +15,7 @@ from notice_cycle.errors import Differs, Refused
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.forms import Field
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout.folded import packages_of
 from notice_cycle.records import (
     ConfirmationPrinted,
     DeliveryConfirmationRecord,
@@ -70,12 +71,13 @@ def find_paper(form: str, history: CycleHistory) -> Paper | None:
 
 
 def paper_of(printed: ConfirmationPrinted, history: CycleHistory) -> Paper | None:
-    """A paper as it was printed; None when the record behind which it was made no longer holds."""
-    entry = history.entry_of(_PAPERS[printed.form])
-    if entry is None or entry.digest != printed.after:
-        return None
-    content = _content(printed.form, printed.number, history)
-    return Paper(printed.form, printed.number, printed.after, entry.recorded_at, content)
+    """A paper as it was printed, of the dispatch or of a pull-out; None when the record behind it no longer holds."""
+    for each in (history, *packages_of(history)):
+        entry = each.entry_of(_PAPERS[printed.form])
+        if entry and entry.digest == printed.after:
+            content = _content(printed.form, printed.number, each)
+            return Paper(printed.form, printed.number, printed.after, entry.recorded_at, content)
+    return None
 
 
 def printed_numbers(form: str, history: CycleHistory) -> list[str]:

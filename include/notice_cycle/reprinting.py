@@ -7,6 +7,7 @@ A 確認書, 盤面ラベル or 送付票 may be; it keeps its number. Never a �
 from notice_cycle.confirmations import paper_of
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout.folded import packages_of
 from notice_cycle.records import (
     ConfirmationPrinted,
     DiscPaperPrinted,
@@ -38,7 +39,7 @@ def find_printed(
         )
     if reason_code not in REASONS_JA:
         raise Refused("理由コードが登録されたものではありません。", advice="一覧から選んでください。")
-    if number in {record.notice_number for record in history.ever(PassphraseNoticeRecord)}:
+    if number in {record.notice_number for record in history.ever_with_pullouts(PassphraseNoticeRecord)}:
         raise Refused(
             "パスワード通知書は再発行できません。",
             advice="「パスワード通知書の無効化」で番号を無効にし、次の番号で出し直してください。",
@@ -63,8 +64,11 @@ def _refuse_worthless(printed: ConfirmationPrinted | DiscPaperPrinted, history: 
     stands = (
         paper_of(printed, history) is not None
         if isinstance(printed, ConfirmationPrinted)
-        else history.find(EncryptionRecord) is not None
-        and history.latest(EncryptionRecord).package == printed.package
+        else any(
+            made.package == printed.package
+            for each in (history, *packages_of(history))
+            if (made := each.find(EncryptionRecord))
+        )
     )
     if not stands:
         raise Refused(

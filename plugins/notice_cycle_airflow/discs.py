@@ -155,10 +155,11 @@ def _lay_out_papers(cycle: RunningCycle, made: DiscsMade) -> None:
 
 def paper_again(cycle: RunningCycle, printed: DiscPaperPrinted, *, reissue: int) -> bytes:
     """A 盤面ラベル or 送付票 set again, marked 再発行. Raises Refused once the package has left the outbox."""
-    if not (cycle.settings.outbox / cycle.id / MANIFEST).exists():
+    manifest = cycle.settings.outbox / cycle.id / MANIFEST
+    if not manifest.exists() or Manifest.parse(manifest.read_bytes()).package != printed.package:
         raise Refused(
             "送信箱のパッケージは廃棄済みのため、盤面ラベルと送付票は再発行できません。",
-            advice="媒体は返却・裁断の後です。要る紙があれば、情報システム課に相談してください。",
+            advice="媒体を返却・裁断した後か、次のパッケージを作った後です。要る紙があれば、情報システム課に相談してください。",
         )
     made = [fact for fact in cycle.history().facts(DiscsMade) if fact.package == printed.package]
     return _papers(cycle, made[-1])[printed.number](reissue=reissue)

@@ -26,6 +26,10 @@ def proposing_disc(cycle: RunningCycle) -> Iterator[None]:
     try:
         yield
     except CannotLook as unreachable:
+        if (
+            cycle.is_pullout
+        ):  # it goes the way of its dispatch, which the contractor has opened: nothing to switch
+            raise
         tries = int(get_current_context()["ti"].try_number)
         proposal = propose_disc(tries, give_up_at=_give_up_at(cycle), now=clock.now())
         if proposal is None:

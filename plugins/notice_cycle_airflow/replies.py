@@ -10,7 +10,7 @@ import io
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -507,16 +507,19 @@ class Reception:
         WardMail(template, to, said, section=notice.section)(self.context)
 
 
-async def find_transcription(folder: Path, cycle: RunningCycle, kind: str, party: str) -> tuple[str, bytes]:
+async def find_transcription(
+    folders: Iterable[Path], cycle: RunningCycle, kind: str, party: str
+) -> tuple[str, bytes]:
     """The unsigned file of a kind and party on the desk that no paper was entered for. Raises Refused."""
-    desk, history = Desk(folder), cycle.history()
-    names = {file.name for file in await desk.listing()}
-    for laid in find_laid(names, cycle.signers, cycle.configuration.party.id):
-        if (laid.kind, cycle.signers[laid.signer]) != (kind, party) or f"{laid.file}.sig" in names:
-            continue
-        content = await desk.read(laid.file, max_bytes=MAX_MESSAGE_BYTES)
-        if content is not None and not paper_of(history, kind, sha256(content)):
-            return laid.file, content
+    history = cycle.history()
+    for desk in map(Desk, folders):
+        names = {file.name for file in await desk.listing()}
+        for laid in find_laid(names, cycle.signers, cycle.configuration.party.id):
+            if (laid.kind, cycle.signers[laid.signer]) != (kind, party) or f"{laid.file}.sig" in names:
+                continue
+            content = await desk.read(laid.file, max_bytes=MAX_MESSAGE_BYTES)
+            if content is not None and not paper_of(history, kind, sha256(content)):
+                return laid.file, content
     raise Refused(
         "転記したファイルが、届出を置くフォルダにありません（または登録済みです）。",
         advice="パッケージの番号のフォルダに、決まった名前で（署名なしで）置いてから、もう一度開始してください。",

@@ -20,7 +20,7 @@ from notice_cycle.strays import Seen
 from notice_cycle.values import Person
 from notice_cycle_airflow.elsewhere import look_elsewhere, looked_into
 from notice_cycle_airflow.replies import Reception, find_transcription, reply_folder
-from notice_cycle_airflow.run_context import RunningCycle
+from notice_cycle_airflow.run_context import RunningCycle, pullouts_of
 
 _log = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ def enter_transcription(cycle: RunningCycle, asked: dict[str, str], person: Pers
             "その事業者は、この発送回の委託先でも、承諾した再委託先でもありません。",
             advice="事業者の登録番号と、登録簿の「再委託の承諾」を確かめてください。",
         )
-    package = cycle.history().latest(EncryptionRecord).package
-    folder: Path = cycle.settings.reply_desk / package
-    name, content = asyncio.run(find_transcription(folder, cycle, asked["kind"], party))
+    made = [each.history().find(EncryptionRecord) for each in (cycle, *pullouts_of(cycle))]
+    folders: list[Path] = [cycle.settings.reply_desk / one.package for one in made if one]
+    name, content = asyncio.run(find_transcription(folders, cycle, asked["kind"], party))
     fact = transcribed(
         asked["kind"],
         content,

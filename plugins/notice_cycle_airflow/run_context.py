@@ -43,7 +43,7 @@ from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.opening import OpeningRequest
-from notice_cycle.pullout import PulloutHistory, PulloutRequested, pullouts
+from notice_cycle.pullout import PulloutHistory, PulloutRequested, open_pullouts, pullouts
 from notice_cycle.pullout.folded import State
 from notice_cycle.pullout.rules import configuration_of_list
 from notice_cycle.records import (
@@ -362,6 +362,27 @@ class RunningPullout(RunningCycle):
         entry = self.ledger.note(self.id, PulloutStep.of(self.pullout, record), by or self.actor)
         _log.info("証跡台帳 第%d号「%s」を記録しました。", entry.seq, record.label_ja)
         return entry.digest
+
+
+def pullouts_of(cycle: RunningCycle) -> list[RunningPullout]:
+    """The pull-outs of a cycle that count, oldest first; confirmed ones are answered into until it is closed."""
+    return [
+        RunningPullout(
+            id=cycle.id,
+            actor=cycle.actor,
+            settings=cycle.settings,
+            ledger=cycle.ledger,
+            pullout=one.request.pullout,
+        )
+        for one in pullouts(cycle.history())
+        if one.state != State.CANCELLED
+    ]
+
+
+def open_pullout_of(cycle: RunningCycle) -> RunningPullout | None:
+    """The pull-out that the contractor has not confirmed; there is one at a time."""
+    is_open = {one.request.pullout for one in open_pullouts(cycle.history())}
+    return next((one for one in pullouts_of(cycle) if one.pullout in is_open), None)
 
 
 def _running_pullout(ledger: Ledger, dag_id: str, run_id: str) -> RunningPullout | None:

@@ -141,7 +141,7 @@ def disc_label(
         "package": manifest.package,
         "disc": disc,
         "discs": len(discs),
-        "notice": manifest.notice_ja,
+        "notice": _notice_ja(manifest),
         "cycle": manifest.cycle,
         "ward": manifest.ward,
         "contractor": manifest.party_ja,
@@ -176,12 +176,15 @@ def transmittal(
 ) -> bytes:
     """送付票 that goes with the discs, as PDF. `fingerprint`: of the key that signed the manifest."""
     quantities = manifest.quantities
+    counted = [(f"{_contents_ja(manifest)}（暗号化）　通知書", f"{quantities.notices:,} 件")]
+    if not manifest.is_request:
+        counted += [("封筒", f"{quantities.envelopes:,} 通"), ("用紙", f"{quantities.sheets:,} 枚")]
     facts = {
         "number": transmittal_number(manifest.package),
         "ward": manifest.ward,
         "section": section,
         "contractor": manifest.party_ja,
-        "notice": manifest.notice_ja,
+        "notice": _notice_ja(manifest),
         "cycle": manifest.cycle,
         "package": manifest.package,
         "opened_with": form.opened_with_ja,
@@ -189,13 +192,7 @@ def transmittal(
             {"label": disc.label, "size": _size(disc.image.size_bytes), "sha256": disc.image.sha256}
             for disc in discs
         ],
-        "contents": _rows(
-            [
-                ("印字データ（暗号化）　通知書", f"{quantities.notices:,} 件"),
-                ("封筒", f"{quantities.envelopes:,} 通"),
-                ("用紙", f"{quantities.sheets:,} 枚"),
-            ]
-        ),
+        "contents": _rows(counted),
         "means": means_ja,
         "fingerprint": fingerprint,
         "contact": contact,
@@ -220,7 +217,7 @@ def disc_guide(
     facts: dict[str, Any] = {
         "number": f"{manifest.package}-手順書",
         "ward": manifest.ward,
-        "notice": manifest.notice_ja,
+        "notice": _notice_ja(manifest),
         "cycle": manifest.cycle,
         "package": manifest.package,
         "contact": contact,
@@ -270,6 +267,14 @@ def _steps(manifest: Manifest, form: PackageFormat, parts: Sequence[str]) -> lis
         )
     )
     steps.append(_opening_step(form, encrypted, plain))
+    if manifest.is_request:
+        steps.append(
+            _step(
+                "抜く",
+                f"印字データではありません。印刷しないでください。{manifest.contents}の依頼（{manifest.request_number}）の一覧です。",
+                "一覧の通知を紙で抜き、受領と、抜いた数の確認（引抜き・差替えの確認）を届け出ます。抜いた紙は裁断します。",
+            )
+        )
     steps.append(
         _step(
             "答える・返す",
@@ -305,7 +310,7 @@ def _step(title: str, *lines: str, commands: Sequence[str] = ()) -> dict[str, An
 
 def _files(manifest: Manifest, form: PackageFormat, parts: Sequence[str]) -> list[tuple[str, str]]:
     folder = f"{PACKAGE_FOLDER}/"
-    what = "暗号化した印字データ" + (f"（{len(parts)}個に分割）" if parts else "")
+    what = f"暗号化した{_contents_ja(manifest)}" + (f"（{len(parts)}個に分割）" if parts else "")
     return [
         (folder + (f"{manifest.encrypted_file.name}.001 …" if parts else manifest.encrypted_file.name), what),
         (f"{folder}{MANIFEST}, .sig", "送付目録と区の署名"),
@@ -325,7 +330,7 @@ def _as_text(
         "印字データを開く手順書",
         "",
         *([f"【{manifest.marking}】", ""] if is_synthetic(manifest) else []),
-        f"通知書: {manifest.notice_ja}",
+        f"通知書: {_notice_ja(manifest)}",
         f"発送回: {manifest.cycle}",
         f"パッケージ: {manifest.package}",
         f"困ったとき: {manifest.ward} {contact}",
@@ -336,6 +341,16 @@ def _as_text(
             lines += ["", *(f"    {command}" for command in step["commands"])]
     lines += ["", "ディスクの中身", *(f"・{name}: {what}" for name, what in files), ""]
     return "\n".join(lines)
+
+
+def _contents_ja(manifest: Manifest) -> str:
+    return f"{manifest.contents}の一覧" if manifest.is_request else manifest.contents
+
+
+def _notice_ja(manifest: Manifest) -> str:
+    """What it is about; a list of letters to take out is never taken for data to print."""
+    told = f"（{_contents_ja(manifest)}。印刷しないこと）" if manifest.is_request else ""
+    return manifest.notice_ja + told
 
 
 def is_synthetic(manifest: Manifest) -> bool:

@@ -106,6 +106,24 @@ def test_before_the_event_time_and_handlers_are_left_to_the_hand():
     assert "保管する金庫耐火金庫A" in after
 
 
+def test_the_papers_of_a_list_of_letters_to_take_out_say_that_it_is_not_to_be_printed(package, image):
+    asked = {"contents": "引抜き", "request_number": f"{CYCLE}-引抜き1"}
+    manifest = package.manifest.model_copy(update=asked)
+    discs, form = [as_made(image)], FORMATS["age"]
+    label = papers.disc_label(discs, 1, manifest, at=AT)
+    assert len(pages(label)) == 1
+    slip = papers.transmittal(
+        discs, manifest, form, section="介護保険課", means_ja="手渡し",
+        fingerprint=FINGERPRINT, contact=CONTACT, at=AT,
+    )  # fmt: skip
+    guide = papers.disc_guide(manifest, form, [], contact=CONTACT, at=AT)
+    for paper in (squeezed(label), squeezed(slip), squeezed(guide.pdf), guide.text):
+        assert "引抜きの一覧" in paper
+        assert "印刷しないこと" in paper
+    assert "封筒" not in squeezed(slip)
+    assert f"（{CYCLE}-引抜き1）" in guide.text
+
+
 def test_more_places_than_the_kind_asks_for_are_a_programming_error():
     with pytest.raises(ValueError, match="argument"):
         papers.confirmation(a_confirmation(ConfirmationKind.DELIVERY, places=["x"]), at=AT, synthetic=True)
