@@ -15,6 +15,7 @@ DOC = """
    - おそれが**ない**: 「パスワード通知書の印刷」。次の番号でもう一度印刷されます。
    - おそれが**ある**: 「暗号化と送付目録の署名」。新しいパスワードのパッケージになり、LGWAN で送った前のものは引き上げます。
      DVD やアップロードで渡した前のものは、委託先に使わせず、返却・消去させます。
+   引抜きの依頼の一覧の通知書なら、Dag「引抜き・差替え」のその依頼の実行で、同じ名前のタスクをクリアします。
 3. 見つかった古い通知書は、渡さずに裁断します。
 
 委託先がデータを開いた後は、この書式では済みません。課長に連絡し、事故として受け付けてください。
@@ -50,13 +51,15 @@ with form_dag(
         from notice_cycle.acknowledgement.voiding import void
         from notice_cycle.records import PassphraseNoticeRecord
         from notice_cycle.register import read_register
-        from notice_cycle_airflow.run_context import decision_request, telling
+        from notice_cycle_airflow.run_context import decision_request, open_pullout_of, telling
 
         with telling():
             cycle, asked, person = decision_request()
             with cycle.standing_still(), cycle.ledger.locked(cycle.id, PassphraseNoticeRecord.kind()):
+                # Letters are pulled out of data that are opened: the notice is the dispatch's or the list's, never either.
+                notice_of = open_pullout_of(cycle) or cycle
                 fact, decision = void(
-                    cycle.history(),
+                    notice_of.history(),
                     read_register(cycle.ledger, cycle.settings.config_folder, clock.today()),
                     asked["reason_code"],
                     disclosure_possible=asked["disclosure"] == "possible",

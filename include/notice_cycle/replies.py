@@ -125,7 +125,9 @@ def _gave_way(history: CycleHistory, entry: Entry, last: ReplyReceived, own: boo
     }
     settled = SETTLED_BY.get(last.message) if own else None
     stands = settled is not None and history.entry_of(settled) is not None
-    decided = any(each.kind == Decision.kind() for each in later)
+    # A decision about a pull-out changes nothing for its dispatch, nor the other way round.
+    chained = {each.digest for each in history.records}
+    decided = any(each.kind == Decision.kind() and each.data["supersedes"] in chained for each in later)
     return last.message_sha256 in refused or (decided and not stands)
 
 

@@ -1,17 +1,13 @@
 """Pull-outs folded: which count, how far each came, and one read as if it were a dispatch of its own."""
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
-from tests.builders import CONTRACTOR, CYCLE, OPENED_AT, SHONIN, TANTO, ACycle, a_cycle, a_digest, a_file
+from tests.builders import CONTRACTOR, CYCLE, SHONIN, TANTO, ACycle, a_cycle, a_digest, a_file
+from tests.pulled_out import LATER, asked, said, step
 
 from notice_cycle import records as r
 from notice_cycle.pullout import (
     PulloutCancelled,
-    PulloutConfirmed,
     PulloutHistory,
-    PulloutRequested,
     open_pullouts,
     pulled,
     pullouts,
@@ -19,48 +15,9 @@ from notice_cycle.pullout import (
 from notice_cycle.pullout.facts import LotEmptied
 from notice_cycle.pullout.folded import State
 
-LATER = OPENED_AT + timedelta(days=1)
-
 
 def opened() -> ACycle:
     return a_cycle().up_to(r.StagingWipeRecord)
-
-
-def asked(cycle: ACycle, number: int = 1, **changes: Any) -> PulloutRequested:
-    """Three notices in two envelopes of lot 1, one envelope disappears."""
-    known = {
-        "pullout": number,
-        "number": f"{cycle.id}-引抜き{number}",
-        "purpose": "引抜き",
-        "dispatch": cycle[r.CompositionRecord].print_file.sha256,
-        "dag_id": "pull_out",
-        "run_id": f"manual__pull{number}",
-        "notices": 3,
-        "by_reason": {"paid": 2, "death": 1},
-        "envelopes": 2,
-        "opened": 1,
-        "lots": (LotEmptied(lot_no=1, envelopes=2),),
-        "list_file": a_file(f"pullout-{number}.csv"),
-        "requested_by": TANTO,
-        "requested_at": LATER,
-    }
-    return PulloutRequested(**(known | changes))
-
-
-def said(number: int = 1, *, pulled: int = 3, not_found: int = 0) -> PulloutConfirmed:
-    return PulloutConfirmed(
-        pullout=number,
-        party=CONTRACTOR,
-        message_sha256=a_digest(number),
-        pulled=pulled,
-        not_found=not_found,
-        done_at=LATER,
-        done_by="引抜 十郎",
-    )
-
-
-def step(record: r.Record, number: int = 1) -> r.PulloutStep:
-    return r.PulloutStep.of(number, record)
 
 
 def a_package(cycle: ACycle, number: int) -> r.EncryptionRecord:
@@ -98,6 +55,22 @@ def test_what_was_not_found_may_be_delivered_all_the_same() -> None:
     cycle = opened()
     found = pulled(cycle.noting(asked(cycle), said(pulled=2, not_found=1)).history())
     assert (found.notices, found.envelopes, found.fewest_envelopes) == (2, 2, 1)
+
+
+def test_of_two_different_confirmations_the_one_that_a_person_dropped_counts_no_more() -> None:
+    cycle, first = opened(), said()
+    dropped = r.ConflictDecided(
+        message="pullout-confirmation",
+        party=CONTRACTOR,
+        held_sha256=a_digest("second"),
+        dropped_sha256=first.message_sha256,
+        reason_code="contractor_corrected",
+        decided_by=TANTO,
+    )
+    waiting = cycle.noting(asked(cycle), first, dropped)
+    assert [one.is_open for one in pullouts(waiting.history())] == [True], "the delivery waits again"
+    second = said(pulled=2, not_found=1).model_copy(update={"message_sha256": a_digest("second")})
+    assert pulled(waiting.noting(second).history()).not_found == 1
 
 
 def test_a_cancelled_request_changes_nothing() -> None:

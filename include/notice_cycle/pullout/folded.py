@@ -13,7 +13,9 @@ from notice_cycle.ledger.history import CycleHistory, R
 from notice_cycle.pullout.facts import PulloutCancelled, PulloutConfirmed, PulloutRequested
 from notice_cycle.records import (
     CompositionRecord,
+    ConflictDecided,
     ContentReceiptRecord,
+    Decision,
     EncryptionRecord,
     HandoverApprovalRecord,
     HandoverRecord,
@@ -107,6 +109,17 @@ def pulled(history: CycleHistory) -> Pulled:
     )
 
 
+def confirmation_of(history: CycleHistory, pullout: int) -> PulloutConfirmed | None:
+    """The contractor's confirmation that holds: of two different ones a person may have dropped the first."""
+    dropped = {fact.dropped_sha256 for fact in history.facts(ConflictDecided)}
+    said = [
+        fact
+        for fact in history.facts(PulloutConfirmed)
+        if fact.pullout == pullout and fact.message_sha256 not in dropped
+    ]
+    return said[-1] if said else None
+
+
 _STATES: tuple[tuple[type[Record], State], ...] = (
     (ContentReceiptRecord, State.OPENED),
     (HandoverRecord, State.HANDED_OVER),
@@ -118,10 +131,10 @@ def _pullout(request: PulloutRequested, history: CycleHistory) -> Pullout:
     number = request.pullout
     if any(fact.pullout == number for fact in history.facts(PulloutCancelled)):
         return Pullout(request, State.CANCELLED)
-    if said := [fact for fact in history.facts(PulloutConfirmed) if fact.pullout == number]:
-        return Pullout(request, State.CONFIRMED, said[-1])
-    steps = {fact.record for fact in history.facts(PulloutStep) if fact.pullout == number}
-    state = next((state for record, state in _STATES if record.kind() in steps), State.REQUESTED)
+    if confirmed := confirmation_of(history, number):
+        return Pullout(request, State.CONFIRMED, confirmed)
+    own = PulloutHistory(history, number)
+    state = next((state for record, state in _STATES if own.entry_of(record)), State.REQUESTED)
     return Pullout(request, state)
 
 
@@ -141,20 +154,23 @@ class _StepEntry(Entry):
 class PulloutHistory(CycleHistory):
     """A dispatch's history with the records of one pull-out's package in the place of its own.
 
-    So the stages from the approval to the receipts do for a list of numbers what they do for print data.
+    So the stages from the approval to the receipts do for a list of numbers what they do for print data; a decision
+    supersedes a step, and all after it, as it would a record.
     """
 
     def __init__(self, whole: CycleHistory, pullout: int) -> None:
         self.whole, self.pullout = whole, pullout
         kept: list[Entry] = []
-        before = None
+        holding: list[str] = []  # the steps that held when the next entry came
         own = {record.kind() for record in CYCLE_RECORDS[CYCLE_RECORDS.index(CompositionRecord) - 1 :]}
         for entry in whole.entries:
             if entry.kind == PulloutStep.kind() and entry.data["pullout"] == pullout:
-                kept.append(_read(entry, before))
-                before = entry.digest
+                kept.append(_read(entry, holding[-1] if holding else None))
+                holding.append(entry.digest)
             elif entry.kind not in own:
                 kept.append(entry)
+            if entry.kind == Decision.kind() and entry.data["supersedes"] in holding:
+                del holding[holding.index(entry.data["supersedes"]) :]
         super().__init__(kept)
 
     @property
