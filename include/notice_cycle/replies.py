@@ -220,7 +220,7 @@ def decide(
     held, dropped = conflict.first_sha256, conflict.second_sha256
     if choice == "second":
         held, dropped = dropped, held
-        settled = SETTLED_BY.get(kind)
+        settled = _settled_by(conflict, history)
         if settled and history.entry_of(settled):
             stage = next(stage for stage in STAGES if settled in stage.records)
             decision = redo(history, stage.id, reason_code, by)
@@ -233,6 +233,13 @@ def decide(
         decided_by=by,
     )
     return decided, decision
+
+
+def _settled_by(conflict: ReplyConflict, history: CycleHistory) -> type[Record] | None:
+    """Which record of the dispatch rests on the message; on a pull-out's confirmation the delivery without the letters."""
+    if conflict.message == PulloutConfirmation.kind:
+        return DeliveryRecord
+    return SETTLED_BY.get(conflict.message) if history.is_answered_here(conflict.package) else None
 
 
 # ---- rejections

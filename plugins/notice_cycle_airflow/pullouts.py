@@ -9,6 +9,7 @@ from notice_cycle.exchange.messages import PulloutConfirmation
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.pullout import PulloutConfirmed, PulloutHistory, PulloutRequested
 from notice_cycle.pullout.facts import Purpose
+from notice_cycle.pullout.folded import confirmation_of
 from notice_cycle.pullout.rules import cancel, require_askable, verify_confirmation
 from notice_cycle.records import (
     CompositionRecord,
@@ -102,7 +103,7 @@ def confirmed(cycle: RunningCycle, context: Any) -> str:
         history = running.history()
         if history.recalled:
             return RECALLED_JA
-        if any(one.pullout == running.pullout for one in history.facts(PulloutConfirmed)):
+        if confirmation_of(history, running.pullout):
             return history.request.number
         message, digest = cycle.received(PulloutConfirmation)
         with cycle.judging((PulloutConfirmation, digest)):

@@ -27,6 +27,7 @@ from notice_cycle.exchange.messages import (
     Enclosure,
     IncidentNotice,
     Message,
+    PulloutConfirmation,
     Rejection,
 )
 from notice_cycle.handover.lgwan import Destination, check_destination
@@ -300,8 +301,13 @@ class Reception:
             on_paper=paper,
         )
         packages = {record.manifest_sha256 for record in self.history.ever_with_pullouts(EncryptionRecord)}
-        if found.laid.message is Rejection:  # it stops the waiting: only for the package that is waited for
+        if found.laid.message in (Rejection, PulloutConfirmation):  # only about the package of this folder
             packages = {self.history.latest(EncryptionRecord).manifest_sha256}
+        if found.laid.message is PulloutConfirmation and not self.cycle.is_pullout:
+            raise Refused(
+                "引抜き・差替えの確認が、依頼のパッケージのフォルダにありません。",
+                advice="委託先に、依頼のパッケージを受け取って開いた後、その番号のフォルダに出し直すよう依頼してください。",
+            )
         if found.laid.kind not in SETTLED_BY and admitted.message.manifest_sha256 not in packages:
             # Of the others the stage that waits for them says so.
             raise Refused(

@@ -33,7 +33,7 @@ def look(ledger: Ledger, settings: Settings, actor: System, context: Any) -> str
     for cycle in waiting:
         try:
             asyncio.run(look_at(cycle, context, seen))
-            looked += 1
+            looked += not cycle.is_pullout
         except CannotLook as unreachable:
             _log.warning("%s: %s", cycle.id, unreachable)
         except NoticeCycleError as stop:
@@ -49,16 +49,17 @@ def look(ledger: Ledger, settings: Settings, actor: System, context: Any) -> str
 
 
 def open_cycles(ledger: Ledger, settings: Settings, actor: System) -> list[RunningCycle]:
-    """Every cycle whose package has been handed over, and that is neither closed nor withdrawn."""
-    found = []
+    """Every cycle whose package has been handed over, and that is neither closed nor withdrawn, with its pull-outs."""
+    found: list[RunningCycle] = []
     for cycle in all_cycles(ledger, settings, actor):
         history = cycle.history()
-        if (
-            history.find(EncryptionRecord)
-            and history.ever(HandoverRecord)
-            and not history.entry_of(ClosingRecord)
-        ):
-            found.append(cycle)
+        if history.entry_of(ClosingRecord):
+            continue
+        found += [
+            each
+            for each in (cycle, *pullouts_of(cycle))
+            if each.history().find(EncryptionRecord) and each.history().ever(HandoverRecord)
+        ]
     return found
 
 

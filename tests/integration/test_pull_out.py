@@ -5,7 +5,9 @@ The contractor answers with the kit, from what lies on his host and from the pri
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import ipc
+from pypdf import PdfReader
 from tests.builders import (
     OPENED_AT,
     SHONIN,
@@ -21,6 +24,7 @@ from tests.builders import (
     TANTO,
     TASK,
     AContractor,
+    ACycle,
     a_contractor,
     a_cycle,
     a_delivery_report,
@@ -28,43 +32,57 @@ from tests.builders import (
     a_print_line,
     a_print_log,
     an_answer,
+    on_disc,
 )
 from tests.further_messages import a_destroyed_paper, a_destruction_certificate
 from tests.integration.sftp_hosts import SftpHost, embedded_host
+from tests.pulled_out import the_list, with_the_list_erased
 from tests.unit.contractor_kit.packages import quick_encryption
 from tests.unit.copies.good import GOOD
 
 from contractor_kit import answers
 from contractor_kit.opening import count_print_file, open_package
 from contractor_kit.package_check import CheckedPackage, check_package
+from embedded_ward.desk import read_disc
 from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_notice
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
+from notice_cycle.acknowledgement.voiding import void
 from notice_cycle.catalogue import Configuration
 from notice_cycle.copies import copies_of
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption import passphrase
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
-from notice_cycle.errors import NotThereYet, Refused
+from notice_cycle.errors import Conflict, NotThereYet, Refused
 from notice_cycle.exchange.messages import ContentReceipt, Message, PulloutConfirmation, Receipt
 from notice_cycle.exchange.package import MANIFEST_NAMESPACE
+from notice_cycle.forms import Form
+from notice_cycle.handover.disc import DiscHandover
 from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import packages_that_left
+from notice_cycle.handover.upload import Upload
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.pullout import PulloutCancelled, PulloutRequested, open_pullouts, pulled
 from notice_cycle.pullout.forms import APPROVE, CANCEL, CONFIRM, PulloutApproval, PulloutCheck
 from notice_cycle.pullout.rules import configuration_of_list, require_no_open_pullout
+from notice_cycle.replies import decide
 from notice_cycle.settings import Settings
 from notice_cycle.strays import Seen
+from notice_cycle.values import Person
 from notice_cycle.vault.names import DISPATCH_INDEX
 from notice_cycle_airflow import pullouts as pulling
+from notice_cycle_airflow import replies as taking
 from notice_cycle_airflow import run_context
+from notice_cycle_airflow.confirmations import lay_out_confirmation
+from notice_cycle_airflow.discs import burn_discs, make_discs
 from notice_cycle_airflow.judging import judge_replies
+from notice_cycle_airflow.operators import evidence_form
 from notice_cycle_airflow.pullouts import confirmed, encrypted, requested
-from notice_cycle_airflow.reply_watching import look_at
-from notice_cycle_airflow.run_context import RunningCycle, RunningPullout, current_cycle
-from notice_cycle_airflow.sending import send_package
+from notice_cycle_airflow.reply_watching import enter_transcription, look_at, open_cycles
+from notice_cycle_airflow.reprinting import reprint
+from notice_cycle_airflow.run_context import RunningCycle, RunningPullout, current_cycle, open_pullout_of
+from notice_cycle_airflow.sending import send_package, withdraw_packages
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmationSensor
 
@@ -74,6 +92,8 @@ ASKED = {"decision": "request", "purpose": "引抜き"}
 RUN = ("pull_out", "manual__pull1")
 IN_TIME, TOO_LATE = "2026-07-02T17:50:00+09:00", "2026-07-02T18:05:00+09:00"
 CLERK, MANAGER = "見本 一郎", "見本 二葉"
+APPROVER = Person(user_id="shonin", name="上田 誠")
+"""Whom the sample register names."""
 FIRST_NOTICE, SECOND_NOTICE = "20260000001", "20260000002"
 
 
@@ -85,12 +105,13 @@ def host() -> Iterator[SftpHost]:
 
 @dataclass
 class Ward:
-    """The cycle, what an officer puts down, and the contractor's side of the host."""
+    """The cycle, what an officer puts down, and the contractor's side of the host. `answers`: where his answers go."""
 
     cycle: RunningCycle
     host: SftpHost
     folder: Path
     moved: Path
+    answers: Path
 
     @property
     def list_path(self) -> Path:
@@ -120,11 +141,11 @@ class Ward:
         running.__dict__["configuration"] = configuration_of_list(self.cycle.configuration)
         return running
 
-    def lays(self, package: str, message: Message, firm: AContractor = FIRM) -> None:
-        folder = self.host.on_disk(f"to_ward/{package}")
+    def lays(self, package: str, message: Message, firm: AContractor = FIRM, *, name: str = "") -> None:
+        folder, name = self.answers / package, name or message.file_name()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / message.file_name()).write_bytes(message.content())
-        (folder / f"{message.file_name()}.sig").write_bytes(firm.signs(message.content()))
+        (folder / name).write_bytes(message.content())
+        (folder / f"{name}.sig").write_bytes(firm.signs(message.content()))
 
 
 def a_dispatch_index(ward: RunningCycle, letters: list[tuple[str, str, int, int]]) -> None:
@@ -142,8 +163,39 @@ def a_dispatch_index(ward: RunningCycle, letters: list[tuple[str, str, int, int]
         stream.write_table(table)
 
 
+def by_upload() -> dict[str, Any]:
+    """What makes a hand-over one by an officer's upload."""
+    handed_at = OPENED_AT + timedelta(hours=5)
+    upload = r.ByUpload(
+        computer="INTRA-012",
+        remote_folder="受付",
+        digest_compared="送信前に照合した",
+        listing="一覧を表示しないページである",
+        uploader="職員 一郎",
+        copy_deleted_at=handed_at,
+        entered_by=TANTO,
+        entered_at=handed_at,
+    )
+    return {"lgwan": None, "manual": upload.model_dump()}
+
+
+BY_ROUTE: dict[r.Route, ACycle] = {
+    "lgwan": KNOWN,
+    "manual": KNOWN.with_(handover=by_upload()),
+    "dvd": KNOWN.with_(handover=on_disc()),
+}
+
+
 @pytest.fixture
-def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ward:
+def route() -> r.Route:
+    """How the dispatch went, and so its pull-outs; a test that is about another one names it."""
+    return "lgwan"
+
+
+@pytest.fixture
+def ward(
+    host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: r.Route
+) -> Ward:
     host.emptied()
     quick_encryption(monkeypatch)
     clock.move_to(datetime.fromisoformat(IN_TIME), tmp_path / "clock.json")
@@ -165,6 +217,7 @@ def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.Mon
             "NOTICE_CYCLE_OUTBOX": str(tmp_path / "outbox"),
             "NOTICE_CYCLE_INBOX": str(tmp_path / "inbox"),
             "NOTICE_CYCLE_PULLOUT_DESK": str(tmp_path / "desk"),
+            "NOTICE_CYCLE_REPLY_DESK": str(tmp_path / "replies"),
             "NOTICE_CYCLE_PRINT_TRAY": str(tmp_path / "tray"),
             "NOTICE_CYCLE_SIGNING_KEY_FILE": str(a_key_file(tmp_path / "key")),
             "NOTICE_CYCLE_SMALL_TOTAL_KEY_FILE": str(tmp_path / "small"),
@@ -172,7 +225,10 @@ def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.Mon
             "NOTICE_CYCLE_HOST": "lgwan-terminal-1",
         }
     )
-    KNOWN.entered_in(ledger)
+    BY_ROUTE[route].entered_in(ledger)
+    if route != "lgwan":
+        switched = r.RouteSwitched(route=route, reason_code="line_down", decided_by=TANTO)
+        ledger.note(KNOWN.id, switched, TASK)
     cycle = RunningCycle(id=KNOWN.id, actor=TASK, settings=settings, ledger=ledger)
     party = cycle.configuration.party.model_copy(update={"host": "127.0.0.1", "port": host.port})
     cycle.__dict__["configuration"] = cycle.configuration.model_copy(update={"party": party})
@@ -181,7 +237,8 @@ def ward(host: SftpHost, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.Mon
     letters = [(FIRST_NOTICE, "0000000001", 1, 1), (SECOND_NOTICE, "0000000002", 1, 1)]
     letters += [(f"202600000{n:02}", f"00000000{n:02}", n - 1, 1) for n in range(3, 41)]
     a_dispatch_index(cycle, letters)
-    return Ward(cycle, host, tmp_path, tmp_path / "clock.json")
+    answers = host.on_disk("to_ward") if route == "lgwan" else settings.reply_desk
+    return Ward(cycle, host, tmp_path, tmp_path / "clock.json", answers)
 
 
 def approved(ward: Ward, running: RunningPullout) -> None:
@@ -207,12 +264,14 @@ def passphrase_from(tray: Path) -> passphrase.Passphrase:
     return passphrase.parse(found[0])
 
 
-def arrived(ward: Ward, package: str) -> CheckedPackage:
+def arrived(ward: Ward, package: str, folder: Path | None = None) -> CheckedPackage:
+    """What the contractor has before him; `folder`: where it lies when it did not come over the line."""
     key = SigningKey.load(ward.cycle.settings.signing_key)
     line = f'ward namespaces="{MANIFEST_NAMESPACE}" {key.public_line}\n'
     signers = ward.folder / "ward_signers"
     signers.write_text(line)
-    return check_package(ward.host.on_disk(f"to_contractor/{package}"), AllowedSigners.load(signers), "ward")
+    lies = folder or ward.host.on_disk(f"to_contractor/{package}")
+    return check_package(lies, AllowedSigners.load(signers), "ward")
 
 
 async def test_two_letters_are_pulled_out_and_the_delivery_is_right_without_them(ward: Ward) -> None:
@@ -399,7 +458,7 @@ async def test_without_a_certificate_for_every_sheet_that_was_pulled_out_the_cyc
     )
     ward.cycle.enter(delivered)
     for kind in (r.DeliveryConfirmationRecord, r.ErasureRecord, r.ErasureConfirmationRecord):
-        ward.cycle.enter(GOOD[kind])
+        ward.cycle.enter(with_the_list_erased(GOOD)[kind])
     ward.it_is("2026-07-10T10:00:00+09:00")
 
     async def certified(number: str) -> None:
@@ -417,6 +476,180 @@ async def test_without_a_certificate_for_every_sheet_that_was_pulled_out_the_cyc
             ward.cycle.judge_gates("closing")
         await certified(missing)
     ward.cycle.judge_gates("closing")
+
+
+async def test_a_list_whose_notice_is_lost_goes_out_anew_and_the_first_one_is_taken_back(ward: Ward) -> None:
+    ward.lists(FIRST_NOTICE)
+    running = ward.asks()
+    approved(ward, running)
+
+    def goes_out() -> str:
+        running.once(r.EncryptionRecord, lambda history: encrypted(running, history))
+        await_sent(running)
+        return running.history().latest(r.EncryptionRecord).package
+
+    first = goes_out()
+    running.enter(the_list(KNOWN)[r.ReceiptRecord])
+    running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
+    one_and_only = open_pullout_of(ward.cycle)
+    assert one_and_only and one_and_only.pullout == running.pullout
+    voided, decision = void(
+        one_and_only.history(), ward.cycle.register(), "lost", disclosure_possible=True, by=APPROVER
+    )
+    assert voided is not None
+    for fact in (voided, decision):
+        ward.cycle.note(fact, by=APPROVER)
+    second = goes_out()
+    assert (first, second) == (f"{KNOWN.id}-p2", f"{KNOWN.id}-p3")
+    (back,) = ward.cycle.history().facts(r.CopyWithdrawn)
+    assert (back.package, back.left) == (first, ())
+    assert arrived(ward, second).manifest.request_number == running.history().request.number
+    running.enter(the_list(KNOWN)[r.ReceiptRecord])
+    running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
+    assert running.history().latest(r.PassphraseNoticeRecord).notice_number == f"{KNOWN.id}-PW3"
+
+
+# ---- by the other routes
+
+
+def answered(form: type[Form], running: RunningCycle, monkeypatch: pytest.MonkeyPatch, **fields: str) -> str:
+    """The section's officer answers a form as its task judges it. Gives the digest of the record."""
+    monkeypatch.setattr(evidence_form, "current_cycle", lambda: running)
+
+    def asked_again(task: evidence_form.EvidenceForm, _context: Any) -> str:
+        pytest.fail(task._refusal)
+
+    monkeypatch.setattr(evidence_form.EvidenceForm, "execute", asked_again)
+    task = evidence_form.EvidenceForm(task_id="form", form=form)
+    who = {"id": TANTO.user_id, "name": TANTO.name}
+    event = {"responded_by_user": who, "chosen_options": [form.options[0]], "params_input": fields}
+    return task.execute_complete({}, event)
+
+
+def this_minute() -> str:
+    return f"{clock.now().astimezone(clock.TOKYO):%Y-%m-%d %H:%M}"
+
+
+def taken_to_the_page(running: RunningPullout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An officer uploads the package; gives the folder in which the contractor finds it."""
+    running.judge_gates("handover", "manual")
+    running.begin_handover("manual")
+    page = running.settings.outbox.parent / "page"
+    shutil.copytree(running.settings.outbox / running.id, page)
+    answered(
+        Upload, running, monkeypatch,
+        uploaded_at=this_minute(), computer="INTRA-012", uploader="職員 一郎", remote_folder="受付",
+        digest_compared="送信前に照合した", listing="一覧を表示しないページである", deleted_at=this_minute(),
+    )  # fmt: skip
+    return page
+
+
+def taken_on_a_disc(running: RunningPullout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An officer writes the disc and hands it over; gives the folder into which the contractor copies it."""
+    package = running.history().latest(r.EncryptionRecord).package
+    assert withdraw_packages(running) == "引上げ 0件"
+    running.judge_gates("handover", "dvd")
+    running.begin_handover("dvd")
+    assert make_discs(running) == f"{package}-d1"
+    assert burn_discs(running) == "職員が書き込む"
+    assert lay_out_confirmation(running, "disc_handover") == f"{package}-媒体引渡確認書"
+    answered(
+        DiscHandover, running, monkeypatch,
+        handed_at=this_minute(), giver="職員 一郎", taker="印刷 次郎", quantity="1", means="手渡し",
+        burnt_at="機械室", read_back="一致した", kept_in_safe="架空印刷 第一工場 金庫",
+        notice_kept_in="架空印刷 管理部 鍵付キャビネット", lgwan_copy="送っていない", signed_by="印刷 次郎",
+        filed_under="26介保第95号",
+    )  # fmt: skip
+    (image,) = (running.settings.outbox / running.id).glob(f"{package}-*.iso")
+    copied = running.settings.outbox.parent / "copied"
+    copied.mkdir()
+    for path, content in read_disc(image).items():
+        if path.startswith("package/"):
+            (copied / path.removeprefix("package/")).write_bytes(content)
+    return copied
+
+
+@pytest.mark.parametrize("route", ["manual", "dvd"])
+async def test_a_list_goes_the_way_of_its_dispatch_by_upload_and_by_disc(
+    ward: Ward, route: r.Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward.lists(FIRST_NOTICE, "20260000003")
+    running = ward.asks()
+    approved(ward, running)
+    running.once(r.EncryptionRecord, lambda history: encrypted(running, history))
+    package = running.history().latest(r.EncryptionRecord).package
+    for other in BY_ROUTE.keys() - {route}:
+        with pytest.raises(run_context.AirflowSkipException, match="経路"):
+            run_context.only_by(running, other)
+    takes = taken_to_the_page if route == "manual" else taken_on_a_disc
+    taken = arrived(ward, package, takes(running, monkeypatch))
+    assert running.history().latest(r.HandoverRecord).route == route
+    assert ward.cycle.history().latest(r.HandoverRecord) == BY_ROUTE[route][r.HandoverRecord]
+
+    # The contractor answers on the ward's desk; the confirmation comes on paper.
+    ward.lays(package, answers.receipt(taken, by=CLERK, at=clock.now()))
+    assert await waits(running, Receipt, r.ReceiptRecord)
+    level_1(running)
+    running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
+    running.enter(a_handed_notice(running), by=TANTO)
+    opened = open_package(taken, passphrase_from(ward.folder / "tray"), ward.folder / "work", synthetic=True)
+    counted = count_print_file(opened, taken.manifest)
+    ward.lays(package, answers.content_receipt(taken.signed, counted, by=CLERK, at=clock.now()))
+    assert await waits(running, ContentReceipt, r.ContentReceiptRecord)
+    level_2(running)
+    on_paper = a_confirmation(running, done_by=CLERK)
+    (ward.answers / package / on_paper.file_name()).write_bytes(on_paper.content())
+    sensor = PulloutConfirmationSensor(task_id="wait")
+    assert not await sensor._look(running, {}), "unsigned, and nobody entered it"
+    entered_from_paper(ward, "pullout-confirmation")
+    assert await sensor._look(running, {})
+    confirmed(running, {})
+
+    history = ward.cycle.history()
+    assert (pulled(history).notices, pulled(history).envelopes) == (2, 1)
+    assert packages_that_left(history, []).keys() == {f"{KNOWN.id}-p{number}.csv.age" for number in (1, 2)}
+    with_contractor = {
+        (copy.what, copy.carrier, copy.name) for copy in copies_of(history) if copy.party == "example_print"
+    }
+    sealed = f"{package}.csv.age"
+    assert ("暗号化された印字データ", "パソコン", sealed) in with_contractor
+    if route == "manual":
+        assert ("暗号化された印字データ", "サーバー", sealed) in with_contractor
+        assert Given.of(history).discs == 0
+        return
+    assert (f"媒体 {package}-d1", "DVD", f"{package}-d1.iso") in with_contractor
+    assert Given.of(history) == Given(discs=2, notices=2, discs_back=0, notices_back=0)
+
+
+def entered_from_paper(ward: Ward, kind: str) -> r.PaperReply:
+    """The officer's entry: it runs a loop of its own, as tasks do."""
+    asked = {"kind": kind, "party": "example_print", "document_number": "26介保第77号"}
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(enter_transcription, ward.cycle, asked, TANTO).result()
+
+
+@pytest.mark.parametrize("route", ["dvd"])
+async def test_the_papers_of_a_list_on_a_disc_are_printed_again_and_those_of_the_dispatch_no_more(
+    ward: Ward, route: r.Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ward.cycle.history().latest(r.EncryptionRecord).package
+    old = r.DiscPaperPrinted(
+        package=first, number=f"{first}-送付票", document_sha256="0" * 64, printed_at=clock.now()
+    )
+    ward.cycle.note(old)
+    ward.lists(FIRST_NOTICE)
+    running = ward.asks()
+    approved(ward, running)
+    running.once(r.EncryptionRecord, lambda history: encrypted(running, history))
+    taken_on_a_disc(running, monkeypatch)
+    package = running.history().latest(r.EncryptionRecord).package
+    for number in (f"{package}-d1-盤面ラベル", f"{package}-送付票", f"{package}-媒体引渡確認書"):
+        asked = {"number": number, "reason_code": "jammed"}
+        again = reprint(ward.cycle, asked, APPROVER, asked_in=number)
+        paper = PdfReader(ward.folder / "tray" / f"{again}.pdf").pages[0].extract_text()
+        assert "再発行 1" in paper
+    with pytest.raises(Refused, match="送信箱のパッケージは廃棄済み"):
+        reprint(ward.cycle, {"number": old.number, "reason_code": "jammed"}, APPROVER, asked_in="x")
 
 
 # ---- what is refused
@@ -545,13 +778,120 @@ def test_a_confirmation_that_does_not_fit_is_put_away(ward: Ward, changes: Any, 
         )
 
 
-def opened_by_hand(ward: Ward) -> RunningPullout:
-    """As if it had gone the whole way to the contractor's opening it."""
+async def looks(running: RunningCycle, ward: Ward) -> None:
+    await look_at(running, {}, Seen(ward.folder / "seen.json"))
+
+
+async def test_a_different_second_confirmation_stops_the_cycle_and_the_one_that_a_person_drops_counts_no_more(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails: list[str] = []
+    monkeypatch.setattr(taking, "WardMail", lambda template, *_, **__: lambda _: mails.append(template))
+    running = opened_by_hand(ward)
+    package = running.history().latest(r.EncryptionRecord).package
+    first = a_confirmation(running)
+    ward.lays(package, first)
+    sensor = PulloutConfirmationSensor(task_id="wait")
+    assert await sensor._look(running, {})
+    confirmed(running, {})
+    assert pulled(ward.cycle.history()).envelopes == 1
+    open_now = open_cycles(ward.cycle.ledger, ward.cycle.settings, TASK)
+    assert [one.is_pullout for one in open_now] == [False, True], "both folders are looked into"
+
+    ward.lays(package, a_confirmation(running, pulled=1, not_found=1), name="pullout-confirmation-2.json")
+    for _ in range(2):
+        await looks(running, ward)
+    assert mails == ["reply_conflict"]
+    with pytest.raises(Conflict, match="二通の引抜き・差替えの確認"):
+        ward.cycle.once(r.DeliveryRecord, lambda _: pytest.fail("nobody knows what is to be delivered"))
+
+    decided, redone = decide(
+        ward.cycle.history(), "pullout-confirmation", "example_print",
+        choice="second", reason_code="contractor_corrected", by=TANTO,
+    )  # fmt: skip
+    assert redone is None, "nothing was delivered yet"
+    ward.cycle.note(decided, by=TANTO)
+    with pytest.raises(NotThereYet, match="引抜きの確認待ち"):
+        require_no_open_pullout(ward.cycle.history())
+    assert not sensor.is_settled(running.history())
+    assert await sensor._look(running, {})
+    confirmed(running, {})
+    out = pulled(ward.cycle.history())
+    assert (out.notices, out.not_found, out.fewest_envelopes) == (1, 1, 0)
+    assert sensor.is_settled(running.history())
+
+
+async def test_taking_a_second_confirmation_after_the_delivery_does_the_delivery_again(ward: Ward) -> None:
+    running = opened_by_hand(ward)
+    package = running.history().latest(r.EncryptionRecord).package
+    ward.lays(package, a_confirmation(running))
+    await looks(running, ward)
+    confirmed(running, {})
+    ward.cycle.enter(delivery(ward.cycle.history(), envelopes=38))
+    ward.lays(package, a_confirmation(running, pulled=1, not_found=1), name="pullout-confirmation-2.json")
+    await looks(running, ward)
+    _, redone = decide(
+        ward.cycle.history(), "pullout-confirmation", "example_print",
+        choice="second", reason_code="contractor_corrected", by=TANTO,
+    )  # fmt: skip
+    assert redone is not None
+    assert redone.stage == "delivery"
+
+
+async def test_two_receipts_for_the_list_do_no_stage_of_the_dispatch_again(ward: Ward) -> None:
+    running = handed_over_by_hand(ward)
+    package = running.history().latest(r.EncryptionRecord).package
+    for number, by in enumerate((CLERK, MANAGER), start=1):
+        ward.lays(package, a_receipt_for_the_list(running, by), name=Receipt.file_name(number=number))
+    with pytest.raises(Conflict, match="二通の受領通知"):
+        await waits(running, Receipt, r.ReceiptRecord)
+    _, redone = decide(
+        ward.cycle.history(), "receipt", "example_print",
+        choice="second", reason_code="contractor_corrected", by=TANTO,
+    )  # fmt: skip
+    assert redone is None
+    assert ward.cycle.history().find(r.ReceiptRecord)
+
+
+async def test_a_confirmation_in_the_folder_of_the_print_data_is_put_away_and_told(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails: list[str] = []
+    monkeypatch.setattr(taking, "WardMail", lambda template, *_, **__: lambda _: mails.append(template))
+    running = opened_by_hand(ward)
+    ward.lays(f"{KNOWN.id}-p1", a_confirmation(running))
+    await looks(ward.cycle, ward)
+    (refused,) = ward.cycle.history().facts(r.ReplyRefused)
+    assert "依頼のパッケージのフォルダにありません" in refused.reason_ja
+    assert mails == ["reply_refused"]
+
+
+def handed_over_by_hand(ward: Ward) -> RunningPullout:
+    """As if it had gone to the contractor over the line, in a package of its own."""
     ward.lists(FIRST_NOTICE, "20260000003")
     running = ward.asks()
     approved(ward, running)
-    for record in (r.EncryptionRecord, r.HandoverRecord, r.ReceiptRecord, r.ContentReceiptRecord):
-        running.enter(KNOWN[record])
+    for record in (r.EncryptionRecord, r.HandoverRecord):
+        running.enter(the_list(KNOWN)[record])
+    return running
+
+
+def a_receipt_for_the_list(running: RunningPullout, by: str) -> Receipt:
+    made = running.history().latest(r.EncryptionRecord)
+    return Receipt(
+        cycle=running.id,
+        manifest_sha256=made.manifest_sha256,
+        files={file.name: file.sha256 for file in made.files},
+        received_at=clock.now(),
+        received_by=by,
+    )
+
+
+def opened_by_hand(ward: Ward) -> RunningPullout:
+    """As if it had gone the whole way to the contractor's opening it."""
+    running = handed_over_by_hand(ward)
+    for record in (r.ReceiptRecord, r.ContentReceiptRecord):
+        running.enter(the_list(KNOWN)[record])
     return running
 
 

@@ -308,7 +308,6 @@ class PulloutConfirmation(Message):
     kind = "pullout-confirmation"
     label_ja = "引抜き・差替えの確認"
     contractor_only = True
-    several = True
     message: Literal["pullout-confirmation"] = "pullout-confirmation"
     request_number: Text
     request_sha256: Digest

@@ -25,9 +25,7 @@ from notice_cycle.records import (
 )
 from notice_cycle.values import Person
 
-_ASK = (
-    "委託先に確かめ、正しい確認を新しい番号のファイルで置くよう依頼し、待機のタスクからクリアしてください。"
-)
+_ASK = "委託先に確かめ、正しい確認を置き直すよう依頼し、待機のタスクからクリアしてください。"
 _HEADINGS = {
     "data_kind": MARK,
     "cycle": CYCLE,

@@ -4,7 +4,8 @@ from typing import Any
 
 from notice_cycle.exchange.messages import PulloutConfirmation
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.pullout import PulloutConfirmed, PulloutHistory
+from notice_cycle.pullout import PulloutHistory
+from notice_cycle.pullout.folded import confirmation_of
 from notice_cycle.records import ContentReceiptRecord
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 
@@ -19,7 +20,5 @@ class PulloutConfirmationSensor(ContractorReplySensor):
 
     def is_settled(self, history: CycleHistory) -> bool:
         """Whether the contractor has said what he took out."""
-        mine = isinstance(history, PulloutHistory) and any(
-            fact.pullout == history.pullout for fact in history.facts(PulloutConfirmed)
-        )
-        return mine or history.recalled
+        mine = isinstance(history, PulloutHistory) and confirmation_of(history, history.pullout)
+        return bool(mine) or history.recalled
