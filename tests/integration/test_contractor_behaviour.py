@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.conftest import LedgerDatabase, a_database
 from tests.simulator.ward import Reaction, SimulatedWard, stands_before
-from tests.simulator.ways import WAYS, WITH_SPOILAGE, Way, as_document, cycle_of
+from tests.simulator.ways import WAYS, Way, as_document
 
 from notice_cycle.ledger.store import Ledger
 
@@ -21,14 +21,14 @@ def ledger_before(postgres: str, _ledger_template: str) -> Prepared:
     """A ledger of its own for a way: a copy of the one that stands before its stage."""
 
     @cache
-    def template(stage: str, had_a_jam: bool) -> str:
+    def template(stage: str, before: int) -> str:
         database = LedgerDatabase(a_database(postgres, _ledger_template))
-        way = next(way for way in WAYS if (way.stage, way.name in WITH_SPOILAGE) == (stage, had_a_jam))
-        stands_before(stage, cycle_of(way), database.ledger)
+        way = next(way for way in WAYS if (way.stage, id(way.cycle)) == (stage, before))
+        stands_before(stage, way.cycle, database.ledger)
         return str(conninfo_to_dict(database.superuser)["dbname"])
 
     def copied(way: Way) -> Ledger:
-        return LedgerDatabase(a_database(postgres, template(way.stage, way.name in WITH_SPOILAGE))).ledger
+        return LedgerDatabase(a_database(postgres, template(way.stage, id(way.cycle)))).ledger
 
     return copied
 
@@ -37,7 +37,7 @@ def ledger_before(postgres: str, _ledger_template: str) -> Prepared:
 async def test_a_contractor_gets_the_reaction_that_is_expected(
     way: Way, ledger_before: Prepared, tmp_path: Path
 ) -> None:
-    ward = SimulatedWard(tmp_path, ledger_before(way), way.stage, cycle_of(way))
+    ward = SimulatedWard(tmp_path, ledger_before(way), way.stage, way.cycle)
     way.play(ward)
     told = await ward.reaction()  # whatever is not one of our errors fails here
     assert told.reaction == way.reaction, told.sentence

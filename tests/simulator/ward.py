@@ -17,18 +17,22 @@ from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify
 from notice_cycle.closing import close
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.erasure.verify import proofs_of, verify_erasure
-from notice_cycle.errors import Conflict, NoticeCycleError, Refused
+from notice_cycle.errors import Conflict, NoticeCycleError, NotThereYet, Refused
 from notice_cycle.exchange import messages as m
 from notice_cycle.handover.route import packages_that_left
 from notice_cycle.ledger.store import Ledger
+from notice_cycle.pullout import Pulled, pulled
+from notice_cycle.pullout.rules import require_no_open_pullout
 from notice_cycle.settings import Settings
 from notice_cycle.strays import Seen, StraysFound
-from notice_cycle_airflow import judging
+from notice_cycle_airflow import judging, pullouts
 from notice_cycle_airflow import replies as taking
 from notice_cycle_airflow.judging import judge_replies
+from notice_cycle_airflow.pullouts import confirmed
 from notice_cycle_airflow.reply_watching import look_at
-from notice_cycle_airflow.run_context import RunningCycle
+from notice_cycle_airflow.run_context import RunningCycle, RunningPullout
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
+from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmationSensor
 from tests.builders import (
     CONTRACTOR,
     OPENED_AT,
@@ -39,6 +43,7 @@ from tests.builders import (
     ACycle,
     a_contractor,
 )
+from tests.pulled_out import the_list, with_the_list_erased
 from tests.unit.copies.good import GOOD
 
 
@@ -64,7 +69,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A stage that waits for messages: what stands before it, and what it waits for."""
+    """A stage that waits for messages: what stands before it, and what it waits for.
+
+    `settles`: the record it makes; of a pull-out, which makes a fact, the last record before it.
+    """
 
     before: type[r.Record]
     kinds: tuple[type[m.Message], ...]
@@ -74,6 +82,7 @@ class Waiting:
 STAGES = {
     "receipt": Waiting(r.HandoverRecord, (m.Receipt,), r.ReceiptRecord),
     "content": Waiting(r.PassphraseHandoverRecord, (m.ContentReceipt,), r.ContentReceiptRecord),
+    "pullout": Waiting(r.StagingWipeRecord, (m.PulloutConfirmation,), r.ContentReceiptRecord),
     "delivery": Waiting(r.StagingWipeRecord, (m.PrintLog, m.DeliveryReport), r.DeliveryRecord),
     "erasure": Waiting(
         r.DeliveryConfirmationRecord, (m.ErasureReport, m.ErasureCertificate), r.ErasureRecord
@@ -82,6 +91,21 @@ STAGES = {
 
 OTHER_FIRM = a_contractor("example_insert")
 FIRM = a_contractor(beside=[OTHER_FIRM])
+
+
+def without(out: Pulled) -> ACycle:
+    """The good cycle, delivered without what was pulled out, and its list erased with the print data."""
+    if not out.requests:
+        return GOOD
+    envelopes = GOOD[r.DeliveryRecord].envelopes_delivered - out.envelopes
+    delivered = {
+        "envelopes_delivered": envelopes,
+        "envelopes_pulled": out.envelopes,
+        "sheets_pulled": out.sheets,
+    }
+    delivered |= {"deliveries": (r.LotDelivered(lot="1", envelopes=envelopes),)}
+    delivered_without = GOOD.with_(delivery=delivered, delivery_confirmation={"quantity": envelopes})
+    return with_the_list_erased(delivered_without)
 
 
 def stands_before(stage: str, cycle: ACycle, ledger: Ledger) -> None:
@@ -112,15 +136,26 @@ class SimulatedWard:
         (self.root / "allowed_signers").write_text("".join(signers))
         names = {"INBOX": "inbox", "REPLY_DESK": "desk", "ALLOWED_SIGNERS_FILE": "allowed_signers"}
         settings = Settings({f"NOTICE_CYCLE_{name}": str(self.root / path) for name, path in names.items()})
-        self.running = RunningCycle(id=self.cycle.id, actor=TASK, settings=settings, ledger=self.ledger)
-        self.folder = self.root / "desk" / self.cycle[r.EncryptionRecord].package
-        self.folder.mkdir(parents=True)
+        known = {"id": self.cycle.id, "actor": TASK, "settings": settings, "ledger": self.ledger}
+        self.dispatch = RunningCycle(**known)
+        self.running = RunningPullout(**known, pullout=1) if self.stage == "pullout" else self.dispatch
+        answered = the_list(GOOD) if self.stage == "pullout" else self.cycle
+        self.folder = self.root / "desk" / answered[r.EncryptionRecord].package
+        self.dispatch_folder = self.root / "desk" / self.cycle[r.EncryptionRecord].package
+        for folder in {self.folder, self.dispatch_folder}:
+            folder.mkdir(parents=True)
 
     # ---- the contractor's hand
 
     def lays(self, message: m.Message, *, name: str = "", firm: AContractor = FIRM) -> None:
         """A message, signed, under its name."""
         self.lays_bytes(name or message.file_name(), message.content(), firm)
+
+    def lays_with_the_dispatch(self, message: m.Message) -> None:
+        """In the folder of the print data, where what is about a pull-out's own package does not belong."""
+        self.folder, answered = self.dispatch_folder, self.folder
+        self.lays(message)
+        self.folder = answered
 
     def lays_bytes(self, name: str, content: bytes, firm: AContractor | None = FIRM) -> None:
         """Any bytes, signed unless nobody signs."""
@@ -134,17 +169,22 @@ class SimulatedWard:
     async def reaction(self) -> Told:
         """Looks, waits for the stage's messages, judges them, and goes on to the gates before the closing."""
         kinds, settles = self.waiting.kinds, self.waiting.settles
-        sensor = ContractorReplySensor(task_id="wait", kinds=list(kinds), settles=settles)
+        sensor = (
+            PulloutConfirmationSensor(task_id="wait")
+            if self.stage == "pullout"
+            else ContractorReplySensor(task_id="wait", kinds=list(kinds), settles=settles)
+        )
         with self._no_mail_server():
             try:
                 is_complete = await sensor._look(self.running, {})
                 for _ in range(1 if is_complete else 2):  # at the second look what lies there lies still
                     seen = Seen(self.root / "seen.json")
-                    await look_at(self.running, {}, seen)
+                    for looked_at in {self.running, self.dispatch}:
+                        await look_at(looked_at, {}, seen)
                     seen.keep()
             except (Refused, Conflict) as stopped:
                 return Told(Reaction.STOPPED, str(stopped))
-            judge_replies(self.running, {})
+            judge_replies(self.dispatch, {})
             refused = self.running.history().facts(r.ReplyRefused)
             if not is_complete:
                 if refused:
@@ -154,7 +194,9 @@ class SimulatedWard:
                     Told(Reaction.TOLD, strays[-1].found[0].sentence_ja) if strays else Told(Reaction.WAITS)
                 )
             try:
-                self.running.enter(self._judged())
+                self._judge()
+            except NotThereYet as waiting:
+                return Told(Reaction.WAITS, waiting.message)
             except Conflict as stopped:
                 return Told(Reaction.STOPPED, str(stopped))
             except Refused as wrong:
@@ -162,6 +204,12 @@ class SimulatedWard:
             if refused:
                 return Told(Reaction.QUARANTINED, refused[-1].reason_ja)
             return self._gates()
+
+    def _judge(self) -> None:
+        if self.stage == "pullout":
+            confirmed(self.running, {})
+        else:
+            self.running.enter(self._judged())
 
     def _judged(self) -> r.Record:
         cycle, history = self.running, self.running.history()
@@ -180,6 +228,7 @@ class SimulatedWard:
                     signed_by=CONTRACTOR, small_total_key=SMALL_TOTAL_KEY,
                 )  # fmt: skip
         if self.stage == "delivery":
+            require_no_open_pullout(history)
             (log, log_digest), (report, report_digest) = (
                 cycle.received(m.PrintLog),
                 cycle.received(m.DeliveryReport),
@@ -187,7 +236,7 @@ class SimulatedWard:
             with cycle.judging((m.PrintLog, log_digest), (m.DeliveryReport, report_digest)):
                 return verify_delivery(
                     composition, encryption, log, report, log_sha256=log_digest, report_sha256=report_digest,
-                    signed_by=CONTRACTOR, places=("区役所 本庁舎 文書集配室",),
+                    signed_by=CONTRACTOR, places=("区役所 本庁舎 文書集配室",), pulled=pulled(history),
                 )  # fmt: skip
         proofs = proofs_of(
             history, cycle.all_received(m.ErasureReport), cycle.all_received(m.ErasureCertificate)
@@ -199,15 +248,16 @@ class SimulatedWard:
 
     def _gates(self) -> Told:
         """What the gates before the closing say once everything else is as in a good cycle."""
-        standing = {entry.kind for entry in self.running.history().current}
-        for record in GOOD.records:
+        history = self.dispatch.history()
+        standing, out = {entry.kind for entry in history.current}, pulled(history)
+        for record in without(out).records:
             if record.kind() not in standing and not isinstance(
                 record, r.DestructionRecord | r.ClosingRecord
             ):
-                self.running.enter(record)
-        judge_replies(self.running, {})
+                self.dispatch.enter(record)
+        judge_replies(self.dispatch, {})
         try:
-            self.running.judge_gates("closing")
+            self.dispatch.judge_gates("closing")
         except Refused as closed:
             return Told(Reaction.GATED, closed.message)
         return Told(Reaction.ACCEPTED)
@@ -217,7 +267,7 @@ class SimulatedWard:
     def never_closes(self) -> bool:
         """Whether the cycle refuses to close as it stands."""
         try:
-            close(self.running.history(), self.ledger.verify(), at=OPENED_AT + timedelta(days=30))
+            close(self.dispatch.history(), self.ledger.verify(), at=OPENED_AT + timedelta(days=30))
         except NoticeCycleError:
             return True
         return False
@@ -241,9 +291,12 @@ class SimulatedWard:
             def __call__(self, _context: Any) -> None:
                 mails.append(self.template)
 
-        real = taking.WardMail, judging.WardMail
-        taking.WardMail = judging.WardMail = Mail  # type: ignore[assignment,misc]
+        telling = (taking, judging, pullouts)
+        real = [module.WardMail for module in telling]
+        for module in telling:
+            module.WardMail = Mail  # type: ignore[assignment,misc]
         try:
             yield
         finally:
-            taking.WardMail, judging.WardMail = real  # type: ignore[misc]
+            for module, mail in zip(telling, real, strict=True):
+                module.WardMail = mail  # type: ignore[misc]

@@ -15,9 +15,11 @@ from notice_cycle import records as r
 from notice_cycle.clock import now
 from notice_cycle.exchange import csv_form
 from notice_cycle.exchange import messages as m
+from notice_cycle.pullout import PulloutRequested, pulled
 from tests.builders import (
     CYCLE,
     OPENED_AT,
+    ACycle,
     a_content_receipt,
     a_contractor,
     a_cycle,
@@ -34,17 +36,22 @@ from tests.builders import (
 from tests.further_messages import (
     a_copy_declaration,
     a_declared_copy,
+    a_destroyed_paper,
+    a_destruction_certificate,
     a_posting_receipt,
+    a_pullout_confirmation,
     a_rejection,
     a_transfer_record,
 )
-from tests.simulator.ward import FIRM, GOOD, OTHER_FIRM, Reaction, SimulatedWard
+from tests.pulled_out import opened_list, said, the_list
+from tests.simulator.ward import FIRM, GOOD, OTHER_FIRM, Reaction, SimulatedWard, without
 
 Temper = Literal["正直", "遅い", "黙る", "誤る", "雑", "悪意"]
-Stage = Literal["receipt", "content", "delivery", "erasure"]
+Stage = Literal["receipt", "content", "pullout", "delivery", "erasure"]
 STAGES_JA: dict[str, str] = {
     "receipt": "受領（第1段階）",
     "content": "受領（第2段階）",
+    "pullout": "引抜き",
     "delivery": "納品",
     "erasure": "消去",
 }
@@ -52,7 +59,10 @@ STAGES_JA: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Way:
-    """One way. `says`: words of the sentence that a person reads; empty where there is none."""
+    """One way. `says`: words of the sentence that a person reads; empty where there is none.
+
+    `cycle`: what happened before its stage.
+    """
 
     name: str
     temper: Temper
@@ -61,9 +71,13 @@ class Way:
     reaction: Reaction
     says: str
     play: Callable[[SimulatedWard], None]
+    cycle: ACycle = GOOD
 
 
 WAYS: list[Way] = []
+JAMMED = GOOD.with_(delivery={"sheets_spoiled": 3, "sheets_printed": 46})
+ASKED = GOOD.noting(*opened_list(GOOD))
+"""Three letters in two envelopes are to be pulled out; the contractor has opened the list."""
 
 A, W, T, Q, R, S, G = (
     Reaction.ACCEPTED,
@@ -77,16 +91,20 @@ A, W, T, Q, R, S, G = (
 CLERK, MANAGER = "見本 一郎", "見本 二葉"
 ENCRYPTED = GOOD[r.EncryptionRecord].files[0].sha256
 OPENED = GOOD[r.CompositionRecord].print_file.sha256
+LIST = the_list(GOOD)
+(REQUEST,) = [fact for fact in ASKED.beside if isinstance(fact, PulloutRequested)]
+CONFIRMED = said().model_copy(update={"done_by": CLERK})
+PULLED = without(pulled(ASKED.noting(CONFIRMED).history())).noting(*ASKED.beside, CONFIRMED)
 Play = Callable[[SimulatedWard], None]
 
 
 def way(
-    temper: Temper, stage: Stage, reaction: Reaction, what_ja: str, says: str = ""
+    temper: Temper, stage: Stage, reaction: Reaction, what_ja: str, says: str = "", *, after: ACycle = GOOD
 ) -> Callable[[Play], Play]:
     """Enters a function as a way, under its own name."""
 
     def entered(play: Play) -> Play:
-        WAYS.append(Way(play.__name__, temper, what_ja, stage, reaction, says, play))
+        WAYS.append(Way(play.__name__, temper, what_ja, stage, reaction, says, play, after))
         return play
 
     return entered
@@ -115,6 +133,31 @@ def erased(**changes: Any) -> tuple[m.ErasedCopy, ...]:
     return every_copy_erased(
         GOOD, **({"place": "PRINT-PC-1", "operator": CLERK, "witness": MANAGER} | changes)
     )
+
+
+def confirmation(**changes: Any) -> m.PulloutConfirmation:
+    known = {
+        "request_number": REQUEST.number, "request_sha256": LIST[r.CompositionRecord].print_file.sha256,
+        "pulled": REQUEST.notices, "done_at": CONFIRMED.done_at, "done_by": CLERK,
+    }  # fmt: skip
+    return a_pullout_confirmation(LIST, **(known | changes))
+
+
+def destroys_pulled(ward: SimulatedWard, sheets: int = 3) -> None:
+    paper = a_destroyed_paper(what="pulled", sheets=sheets, operator=CLERK, witness=MANAGER)
+    certificate = a_destruction_certificate(GOOD, paper, responsible_person=MANAGER)
+    ward.lays_with_the_dispatch(certificate)
+
+
+def erased_list(**changes: Any) -> tuple[m.ErasedCopy, ...]:
+    return every_copy_erased(
+        LIST, **({"place": "PRINT-PC-1", "operator": CLERK, "witness": MANAGER} | changes)
+    )
+
+
+def destroyed_spoilage(sheets: int) -> m.DestructionCertificate:
+    paper = a_destroyed_paper(sheets=sheets, operator=CLERK, witness=MANAGER)
+    return a_destruction_certificate(GOOD, paper, responsible_person=MANAGER)
 
 
 def prints_and_delivers(ward: SimulatedWard, *lines: m.PrintLogLine, **report: Any) -> None:
@@ -343,6 +386,155 @@ def unreadable_characters(ward: SimulatedWard) -> None:
     ward.lays(content(unreadable_characters=2))
 
 
+# ---- 引抜き・差替え
+
+
+@way("正直", "pullout", A, "依頼のとおりに抜き、数を届け出て、抜いた紙を廃棄する", after=ASKED)
+def honest_pullout(ward: SimulatedWard) -> None:
+    ward.lays(confirmation())
+    destroys_pulled(ward)
+
+
+@way("正直", "pullout", A, "一通見つからないと届け出る（区に知らせが届く）", after=ASKED)
+def one_letter_not_found(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(pulled=2, not_found=1))
+    destroys_pulled(ward, sheets=2)
+
+
+@way("黙る", "pullout", W, "依頼を開いた後、何も届け出ない", after=ASKED)
+def silent_on_a_pullout(ward: SimulatedWard) -> None:
+    pass
+
+
+@way("雑", "pullout", A, "同じ確認を二度置く（記録に残るだけ）", after=ASKED)
+def the_same_confirmation_twice(ward: SimulatedWard) -> None:
+    ward.lays(confirmation())
+    ward.lays(confirmation(), name="pullout-confirmation-2.json")
+    destroys_pulled(ward)
+
+
+@way("誤る", "pullout", R, "別の依頼の番号で確認する", "についてのものではありません", after=ASKED)
+def confirms_another_request(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(request_number=REQUEST.number.replace("引抜き1", "引抜き2")))
+
+
+@way(
+    "雑",
+    "pullout",
+    R,
+    "開いた一覧でなく、暗号化された一覧のダイジェストを書く",
+    "についてのものではありません",
+    after=ASKED,
+)
+def digest_of_the_encrypted_list(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(request_sha256=LIST[r.EncryptionRecord].files[0].sha256))
+
+
+@way(
+    "雑",
+    "pullout",
+    R,
+    "一通少なく抜き、残りを言わない",
+    "依頼 3通、引抜き 2通、見つからない 0通",
+    after=ASKED,
+)
+def one_letter_too_few(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(pulled=2))
+
+
+@way("誤る", "pullout", R, "頼まれていない一通も抜く", "依頼 3通、引抜き 4通", after=ASKED)
+def one_letter_too_many(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(pulled=4))
+
+
+@way("誤る", "pullout", R, "差し替えたと届け出る（新しい通知は届いていない）", "抜き取りだけ", after=ASKED)
+def says_that_it_replaced(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(pulled=2, replaced=1))
+
+
+@way("悪意", "pullout", R, "一覧を開く前に抜いたことにする", "依頼を開いた日時より前", after=ASKED)
+def pulled_before_the_list_was_opened(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(done_at=OPENED_AT))
+
+
+@way(
+    "悪意",
+    "pullout",
+    Q,
+    "依頼のパッケージを受け取らずに、印字データのフォルダで確認する",
+    "依頼のパッケージのフォルダにありません",
+    after=ASKED,
+)
+def confirms_without_the_package(ward: SimulatedWard) -> None:
+    ward.lays_with_the_dispatch(a_pullout_confirmation(GOOD, request_number=REQUEST.number))
+
+
+@way(
+    "悪意",
+    "pullout",
+    Q,
+    "前の依頼の、正しく署名された確認を置き直す",
+    "この発送回のパッケージについてのものではありません",
+    after=ASKED,
+)
+def replayed_confirmation(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(manifest_sha256=GOOD[r.EncryptionRecord].manifest_sha256))
+
+
+@way("悪意", "pullout", S, "数の違う二通の確認を置く", "内容の異なる", after=ASKED)
+def two_different_confirmations(ward: SimulatedWard) -> None:
+    ward.lays(confirmation())
+    ward.lays(confirmation(pulled=2, not_found=1), name="pullout-confirmation-2.json")
+
+
+@way("雑", "pullout", G, "名簿にない者が抜く", "名簿にない", after=ASKED)
+def pulled_by_somebody_unknown(ward: SimulatedWard) -> None:
+    ward.lays(confirmation(done_by="臨時 太郎"))
+    destroys_pulled(ward)
+
+
+@way("遅い", "delivery", W, "引抜きの確認の前に、納品を届け出る", "引抜きの確認待ち", after=ASKED)
+def delivered_before_the_confirmation(ward: SimulatedWard) -> None:
+    prints_and_delivers(ward)
+
+
+@way("正直", "delivery", A, "抜いた封筒を除いて納品し、抜いた紙を廃棄する", after=PULLED)
+def delivered_without_the_pulled_letters(ward: SimulatedWard) -> None:
+    prints_and_delivers(ward, lots=(m.Lot(lot="1", envelopes=37),))
+    destroys_pulled(ward)
+
+
+@way(
+    "悪意", "delivery", R, "抜いたと届け出た封筒も納品する", "計画 39封、引抜き 2封、納品 39封", after=PULLED
+)
+def pulled_letters_delivered_all_the_same(ward: SimulatedWard) -> None:
+    prints_and_delivers(ward)
+
+
+@way(
+    "誤る", "delivery", R, "抜いた封筒よりも少なく納品する", "計画 39封、引抜き 2封、納品 36封", after=PULLED
+)
+def more_envelopes_missing_than_pulled(ward: SimulatedWard) -> None:
+    prints_and_delivers(ward, lots=(m.Lot(lot="1", envelopes=36),))
+
+
+@way("悪意", "erasure", R, "引抜きの一覧（開いたもの）を消去しない", "の消去がありません", after=PULLED)
+def list_of_the_pulled_kept(ward: SimulatedWard) -> None:
+    erases(ward, *erased(), *erased_list()[:2])
+    destroys_pulled(ward)
+
+
+@way("雑", "erasure", G, "抜いた紙の廃棄を証明しない", "引き抜いたもの 3枚", after=PULLED)
+def pulled_sheets_not_certified(ward: SimulatedWard) -> None:
+    erases(ward, *erased(), *erased_list())
+
+
+@way("悪意", "erasure", G, "抜いた紙を一枚少なく廃棄したと証明する", "引き抜いたもの 3枚", after=PULLED)
+def one_pulled_sheet_kept(ward: SimulatedWard) -> None:
+    erases(ward, *erased(), *erased_list())
+    destroys_pulled(ward, sheets=2)
+
+
 # ---- 納品
 
 
@@ -508,24 +700,30 @@ def erased_by_somebody_unknown(ward: SimulatedWard) -> None:
     erases(ward, *erased(operator="臨時 太郎"))
 
 
-@way("雑", "erasure", G, "損紙の廃棄を証明しない", "損紙 3枚")
+@way("雑", "erasure", G, "損紙の廃棄を証明しない", "損紙 3枚", after=JAMMED)
 def spoilage_not_certified(ward: SimulatedWard) -> None:
     erases(ward)
 
 
-@way("悪意", "erasure", G, "損紙を一枚少なく廃棄したと証明する", "損紙 3枚")
+@way("悪意", "erasure", G, "損紙を一枚少なく廃棄したと証明する", "損紙 3枚", after=JAMMED)
 def one_spoiled_sheet_kept(ward: SimulatedWard) -> None:
     erases(ward)
-    paper = m.DestroyedPaper(
-        what="spoilage", sheets=2, method="shredding", destroyed_at=OPENED_AT + timedelta(days=4),
-        operator=CLERK, witness=MANAGER,
-    )  # fmt: skip
-    ward.lays(
-        m.DestructionCertificate(
-            cycle=CYCLE, manifest_sha256=GOOD[r.EncryptionRecord].manifest_sha256, certificate_number="廃-1",
-            papers=(paper,), certified_at=OPENED_AT + timedelta(days=5), responsible_person=MANAGER,
-        )
-    )  # fmt: skip
+    ward.lays(destroyed_spoilage(2))
+
+
+@way(
+    "悪意",
+    "erasure",
+    Q,
+    "損紙の廃棄の証明を、同じ番号でもう一通出して枚数を合わせる",
+    "同じ番号の廃棄証明書",
+    after=JAMMED,
+)
+def a_destruction_certificate_twice(ward: SimulatedWard) -> None:
+    erases(ward)
+    for number, sheets in enumerate((2, 1), start=1):
+        certificate = destroyed_spoilage(sheets)
+        ward.lays(certificate, name=certificate.file_name(number=number))
 
 
 @way("正直", "erasure", A, "納品したすべてを差し出し、差出票を届け出る")
@@ -547,17 +745,6 @@ def a_posting_receipt_twice(ward: SimulatedWard) -> None:
     for number, envelopes in enumerate((20, 19), start=1):
         receipt = a_posting_receipt(GOOD, lots=(m.Lot(lot="1", envelopes=envelopes),))
         ward.lays(receipt, name=receipt.file_name(number=number))
-
-
-WITH_SPOILAGE = {"spoilage_not_certified", "one_spoiled_sheet_kept"}
-"""Ways whose cycle had a paper jam."""
-
-
-def cycle_of(one: Way) -> Any:
-    """The cycle before the stage of a way."""
-    if one.name not in WITH_SPOILAGE:
-        return GOOD
-    return GOOD.with_(delivery={"sheets_spoiled": 3, "sheets_printed": 46})
 
 
 def as_document() -> str:
