@@ -145,8 +145,11 @@ def _content(form: str, number: str, history: CycleHistory) -> "Confirmation":
             contents = [(f"パスワード通知書 {one.notice_number}", f"{one.quantity} 部") for one in notices]
         case _:
             kind, means = ConfirmationKind.DELIVERY, "納品場所での引渡し"
-            envelopes = history.latest(DeliveryRecord).envelopes_delivered
-            contents = [(f"{configuration.notice.name_ja} 封入封緘済み", f"{envelopes:,} 封")]
+            delivery = history.latest(DeliveryRecord)
+            contents = [
+                (f"{configuration.notice.name_ja} 封入封緘済み", f"{delivery.envelopes_delivered:,} 封"),
+                (f"納品した事業者　{delivery.delivering_party}", ""),
+            ]
     return Confirmation(
         kind=kind,
         number=number,

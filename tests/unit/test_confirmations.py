@@ -94,6 +94,13 @@ def test_a_paper_is_found_once_under_its_number(form: type[Form], cycle: ACycle,
     assert printed_number(form.id, again) == number
 
 
+def test_the_paper_of_the_delivery_names_who_delivered() -> None:
+    cycle = a_cycle().up_to(r.DeliveryRecord).with_(delivery={"delivering_party": "丙"})
+    paper = find_paper("delivery_confirmation", cycle.history())
+    assert paper is not None
+    assert ("納品した事業者　丙", "") in paper.content.contents
+
+
 def test_the_returns_have_two_papers_one_after_the_other() -> None:
     cycle = a_cycle().with_(handover=on_disc(2)).up_to(r.DeliveryConfirmationRecord)
     media = find_paper("returns", cycle.history())
@@ -136,7 +143,10 @@ def test_a_paper_of_a_delivery_that_was_redone_takes_the_next_number() -> None:
 def test_what_a_paper_says_are_counts_and_labels_only() -> None:
     delivery = find_paper("delivery_confirmation", a_cycle(persons=1201).up_to(r.DeliveryRecord).history())
     assert delivery is not None
-    assert delivery.content.contents == [("納入通知書・普通徴収 封入封緘済み", "1,200 封")]
+    assert delivery.content.contents == [
+        ("納入通知書・普通徴収 封入封緘済み", "1,200 封"),
+        ("納品した事業者　乙", ""),
+    ]
     disc = find_paper("disc_handover", a_cycle().up_to(r.EncryptionRecord).noting(MADE).history())
     assert disc is not None
     assert disc.content.contents == [(DISC.label, "1 枚"), (DISC.image.sha256, "")]
