@@ -128,7 +128,7 @@ class TestContentReceipt:
 
 class TestDelivery:
     def judged(
-        self, log: m.PrintLog | None = None, report: m.DeliveryReport | None = None
+        self, log: m.PrintLog | None = None, report: m.DeliveryReport | None = None, **agreed: Any
     ) -> r.DeliveryRecord:
         cycle = CYCLE_OF_FORTY
         return verify_delivery(
@@ -139,6 +139,7 @@ class TestDelivery:
             log_sha256=a_digest("log"),
             report_sha256=a_digest("report"),
             signed_by=CONTRACTOR,
+            **agreed,
         )
 
     def lines(self, **sheets: int) -> m.PrintLog:
@@ -207,6 +208,16 @@ class TestDelivery:
         )
         with pytest.raises(Refused, match="計画を超える印刷の理由がない"):
             self.judged(log)
+
+    def test_taken_literally_every_job_of_two_sheets_needs_a_reason(self) -> None:
+        without = a_print_log(CYCLE_OF_FORTY, a_print_line(CYCLE_OF_FORTY))
+        assert self.judged(without).reasons == "per_item"
+        with pytest.raises(Refused, match="2枚以上の印刷の理由がない"):
+            self.judged(without, reasons="literal")
+        single = [a_print_line(CYCLE_OF_FORTY, sheets=1)] * 40
+        assert self.judged(a_print_log(CYCLE_OF_FORTY, *single), reasons="literal").reasons == "literal"
+        told = a_print_log(CYCLE_OF_FORTY, a_print_line(CYCLE_OF_FORTY, reason="発送回の印刷"))
+        assert self.judged(told, reasons="literal").reasons == "literal"
 
     def test_a_print_file_of_another_cycle_is_refused(self) -> None:
         log = a_print_log(CYCLE_OF_FORTY, a_print_line(CYCLE_OF_FORTY, print_file="other.csv"))
