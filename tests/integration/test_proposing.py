@@ -13,7 +13,7 @@ from notice_cycle.errors import CannotLook
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import proposing
-from notice_cycle_airflow.run_context import RunningCycle
+from notice_cycle_airflow.run_context import RunningCycle, RunningPullout
 
 
 @pytest.fixture
@@ -50,6 +50,14 @@ def test_after_three_tries_or_beyond_the_due_hour_it_proposes_the_disc(
         assert said.startswith("委託先に接続できません。 → 自動で再試行します。LGWAN での送信に")
         assert "引渡しの期限（2026-" in said
         assert "経路の変更" in said
+
+
+def test_a_list_of_letters_goes_the_way_of_its_dispatch_so_no_other_is_proposed(
+    cycle: RunningCycle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    of_list = RunningPullout(id=CYCLE, actor=TASK, settings=cycle.settings, ledger=cycle.ledger, pullout=1)
+    said = failed(of_list, monkeypatch, tmp_path, tries=9, at="2026-09-30T10:00:00+09:00")
+    assert said == "委託先に接続できません。 → 自動で再試行します。"
 
 
 def test_unreadable_due_dates_hide_neither_the_fault_nor_the_proposal(
