@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from notice_cycle import clock
 from notice_cycle.business_calendar import Calendars
 from notice_cycle.deadline_rules import ROLES_JA, Escalation, Role
-from notice_cycle.deadlines import LOOKS, STATES_JA, Due, Level, Told, to_tell
+from notice_cycle.deadlines import LOOKS, PASSED_JA, STATES_JA, Due, Level, Told, to_tell
 from notice_cycle.dispatch_plan import said, said_day
 from notice_cycle.errors import NotConfigured
 from notice_cycle.fiscal_year import tokyo_date
@@ -162,6 +162,9 @@ class Reminder(Protocol):
     def state(self) -> Literal["amber", "red"]:
         """How loud it is today."""
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether it is late."""
+
     @property
     def section(self) -> str:
         """Whose it is."""
@@ -278,7 +281,7 @@ def mails_of_a_look(
                 address = people.address(role, section=one.section)
                 today.setdefault(address, []).append(_line(due, one, post, role, own))
     for reminder in reminders:
-        if reminded := _reminded(reminder, told, post):
+        if reminded := _reminded(reminder, told, now, post):
             new.setdefault(people.address(reminded.role, section=reminder.section), []).append(reminded)
     sent = []
     for address in sorted(new.keys() | today.keys()):
@@ -317,14 +320,19 @@ def _line(due: Due, one: Watched, post: Post, role: Role, told: Told | None) -> 
     )
 
 
-def _reminded(reminder: Reminder, told: Keys, post: Post) -> Line | None:
+URGENT_JA = "至急"
+"""How a reminder reads that is red although its day has not passed."""
+
+
+def _reminded(reminder: Reminder, told: Keys, now: datetime, post: Post) -> Line | None:
     roles: dict[str, Role] = {name: role for role, name in ROLES_JA.items() if role != "contractor"}
     role: Role = roles.get(reminder.tell, "section")
     due_at = datetime.combine(reminder.due_on, time(17), clock.TOKYO)
+    is_red, is_over = reminder.state == "red", reminder.is_over(now)
     mark = Told(
         subject=REGISTER,
         milestone=reminder.id,
-        level=Level.OVERDUE if reminder.state == "red" else Level.SOON,
+        level=Level.OVERDUE if is_red and is_over else Level.SOON,
         to_role=role,
         due_at=due_at,
     )
@@ -336,9 +344,11 @@ def _reminded(reminder: Reminder, told: Keys, post: Post) -> Line | None:
         label_ja=reminder.label_ja,
         role=role,
         who_ja=ROLES_JA[role],
-        state_ja=STATES_JA[reminder.state],
+        state_ja=(STATES_JA["red"] if is_over else URGENT_JA)
+        if is_red
+        else (PASSED_JA if is_over else STATES_JA["amber"]),
         due_at=due_at,
-        due_ja=said_day(reminder.due_on),
+        due_ja=_said_with_year(reminder.due_on, now),
         sentence_ja=reminder.sentence_ja,
         why_ja=reminder.why_ja,
         advice_ja=reminder.advice_ja,
@@ -347,6 +357,11 @@ def _reminded(reminder: Reminder, told: Keys, post: Post) -> Line | None:
         level=mark.level,
         told=mark,
     )
+
+
+def _said_with_year(day: date, now: datetime) -> str:
+    """The register looks a year ahead."""
+    return f"{'' if day.year == _day(now).year else f'{day.year}年'}{said_day(day)}"
 
 
 _TEMPLATES = {
@@ -423,8 +438,16 @@ def _copy(party: str, lines: Sequence[Line], people: People, post: Post) -> Outg
 
 
 def _several(lines: Sequence[Line], post: Post) -> dict[str, str]:
-    """Overdue first, then by time; each once, with what to do."""
-    ordered = sorted(lines, key=lambda line: (line.state_ja != STATES_JA["red"], line.due_at, line.label_ja))
+    """Overdue first, then what is urgent, then by time; each once, with what to do."""
+    loudest = [STATES_JA["red"], URGENT_JA]
+    ordered = sorted(
+        lines,
+        key=lambda line: (
+            loudest.index(line.state_ja) if line.state_ja in loudest else len(loudest),
+            line.due_at,
+            line.label_ja,
+        ),
+    )
     texts = list(dict.fromkeys(f"{line.text}\n　→ {line.advice_ja}" for line in ordered))
     roles = "・".join(dict.fromkeys(ROLES_JA[line.role] for line in ordered))
     links = {line.link for line in lines}
@@ -456,12 +479,17 @@ def _day(now: datetime) -> date:
 # ---- showing them
 
 
-def preview(config: Path, name: str, *, base_url: str = "http://localhost:8080") -> str:
-    """A template filled with its own sample, as plain text with its headers."""
+def sample_mail(config: Path, name: str, *, base_url: str = "http://localhost:8080") -> Mail:
+    """A template filled with its own sample."""
     people = People.load(config)
     sample = {"link": f"{base_url}/dags/premium_notice_ordinary", **load_template(config, name).sample}
     post = Post(config=config, base_url=base_url, domain=people.domain, synthetic=False)
-    mail = post.mail(name, sample.get("to", people.operator), sample, thread=sample.get("cycle", "ledger"))
+    return post.mail(name, sample.get("to", people.operator), sample, thread=sample.get("cycle", "ledger"))
+
+
+def preview(config: Path, name: str) -> str:
+    """A template filled with its own sample, as plain text with its headers."""
+    mail = sample_mail(config, name)
     return f"宛先: {mail.to}\n件名: {mail.subject}\n\n{mail.text}\n"
 
 

@@ -5,10 +5,10 @@ shared ones of an office, not a person's. Who may answer a form is not decided h
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from notice_cycle.deadline_rules import Role
 from notice_cycle.errors import NotConfigured
@@ -27,13 +27,23 @@ class SectionMail(Frozen):
 
 
 class People(Frozen):
-    """people.yaml with what parties.yaml knows. `copied_parties`: contractors that agreed to be told too."""
+    """people.yaml with what parties.yaml knows. `copied_parties`: contractors that agreed to be told too.
+
+    `register_section`: the section that is told what the register asks for.
+    """
 
     operator: str
+    register_section: str = ""
     sections: dict[str, SectionMail] = Field(default_factory=dict)
     copied_parties: tuple[str, ...] = ()
     parties: dict[str, str] = Field(default_factory=dict)
     fallback: SectionMail
+
+    @model_validator(mode="after")
+    def _knows_whose_register_it_is(self) -> Self:
+        if self.register_section and self.register_section not in self.sections:
+            raise ValueError("register_section は sections にある課にしてください")
+        return self
 
     @classmethod
     def load(cls, config: Path) -> "People":
@@ -60,7 +70,7 @@ class People(Frozen):
         try:
             return cls.model_validate(known | (_mapping(path) if path.exists() else {}))
         except ValidationError as wrong:
-            where = ".".join(str(part) for part in wrong.errors()[0]["loc"])
+            where = ".".join(str(part) for part in wrong.errors()[0]["loc"]) or "register_section"
             raise NotConfigured(
                 f"宛先の設定 {path.name} の {where} が正しくありません。",
                 advice="見本の項目名を確かめてください。直すまで、期限の知らせは届きません。",

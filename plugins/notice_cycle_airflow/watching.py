@@ -77,7 +77,9 @@ def look(
             ledger, settings.config_folder, deadlines, calendars, now=now, actor=actor
         )
         watched = under_watch(ledger, settings.config_folder, deadlines, calendars, now)
-        of_the_register, unreadable = _reminders(ledger, settings.config_folder, today, calendars)
+        of_the_register, unreadable = _reminders(
+            ledger, settings.config_folder, today, calendars, people.register_section
+        )
         reminders = [*incidents, *of_the_register]
     sending = mails_of_a_look(
         watched,
@@ -222,10 +224,10 @@ def _readable(config: Path) -> dict[str, Notice]:
 
 
 def _reminders(
-    ledger: Ledger, config: Path, today: date, calendars: Calendars
+    ledger: Ledger, config: Path, today: date, calendars: Calendars, section: str
 ) -> tuple[Sequence[Reminder], NoticeCycleError | None]:
     try:
-        return due_reminders(ledger, config, today, calendars.ward), None
+        return due_reminders(ledger, config, today, calendars.ward, section=section), None
     except NoticeCycleError as unreadable:
         return (), unreadable
 

@@ -210,7 +210,7 @@ def test_a_mark_that_runs_out_is_told_with_the_due_dates(
         tell="担当",
         section="介護保険課",
     )
-    monkeypatch.setattr(watching, "due_reminders", lambda *_: [reminder])
+    monkeypatch.setattr(watching, "due_reminders", lambda *_, **__: [reminder])
     a_cycle().entered_in(ledger)
     box, again = Mailbox(), Mailbox()
     looked(ledger, moved, "Mon 2026-11-02 13:00", box)

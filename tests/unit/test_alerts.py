@@ -24,6 +24,7 @@ from notice_cycle.alerts import (
 )
 from notice_cycle.deadlines import AlertSent, Level, judge
 from notice_cycle.errors import NotConfigured
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.people import People
 from notice_cycle.values import Frozen
@@ -48,6 +49,9 @@ class AReminder(Frozen):
     name_ja: str = "登録簿"
     why_ja: str = "切れると、引渡しの前の確認で止まります。"
     runbook_anchor: str = "register"
+
+    def is_over(self, now: datetime) -> bool:
+        return tokyo_date(now) > self.due_on
 
 
 PREPARED = {one.id for one in PLAN.rules.milestones if one.by_register}
@@ -186,6 +190,29 @@ def test_a_reminder_of_the_register_is_told_once_a_state() -> None:
     assert a_look(moment="Mon 2026-07-06 15:00", reminders=(AReminder(),), told=keys([mail])) == []
     (red,) = a_look(moment="Thu 2026-07-09 13:00", reminders=(AReminder(state="red"),), told=keys([mail]))
     assert red.mail.subject.startswith("【期限超過】")
+
+
+@pytest.mark.parametrize(
+    ("moment", "state", "subject"),
+    [
+        ("Wed 2026-07-08 13:00", "amber", "【期限】期限が近い "),
+        ("Thu 2026-07-09 13:00", "amber", "【期限】期限を過ぎた "),
+        ("Wed 2026-07-08 13:00", "red", "【期限】至急 "),  # its day has not passed
+        ("Thu 2026-07-09 13:00", "red", "【期限超過】"),
+    ],
+)
+def test_a_reminder_is_called_overdue_only_after_its_day(moment: str, state: str, subject: str) -> None:
+    (mail,) = a_look(moment=moment, reminders=(AReminder(state=state),))
+    assert mail.mail.subject.startswith(subject)
+
+
+def test_what_is_urgent_stands_behind_the_overdue_and_before_the_rest() -> None:
+    three = tuple(
+        AReminder(id=str(day), label_ja=f"{day}日の", due_on=date(2026, 7, day), state=state)
+        for day, state in ((7, "amber"), (9, "red"), (6, "red"))
+    )
+    (mail,) = a_look(moment="Wed 2026-07-08 13:00", reminders=three)
+    assert re.findall(r"・【新】【(.+?)】", mail.mail.text) == ["期限超過", "至急", "期限を過ぎた"]
 
 
 # ---- the contractor
@@ -330,6 +357,7 @@ def test_one_address_for_several_roles_gets_one_mail(tmp_path: Path) -> None:
     [
         ("people.yaml", "    chief: kaigo", "    chef: kaigo"),
         ("people.yaml", "sections:", "sections: ["),
+        ("people.yaml", "register_section: 介護保険課", "register_section: 保険課"),
         ("parties.yaml", "mail:\n  section", "post:\n  section"),
         ("mail/overdue.yaml", "subject:", "subjekt:"),
         ("mail/overdue.yaml", "{sentence}", "{sentense}"),

@@ -1,6 +1,7 @@
-"""A whole fiscal year of nine notices, three looks a business day, and every mail it makes.
+"""A whole fiscal year of nine notices and of what the register asks for, three looks a business day, and every mail it makes.
 
-The script says when each cycle opens and where it is late; everything else happens in time. What comes out is the
+The script says when each cycle opens and where it is late, and when something is entered in the register; everything
+else happens in time. What comes out is the
 calendar in simulated_year.txt, which a person has read. After a change: `python -m tests.unit.test_simulated_year`,
 then read the difference before it is committed.
 """
@@ -8,12 +9,13 @@ then read the difference before it is committed.
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
 from tests.builders import ACycle, a_cycle
+from tests.unit.register.world import JOB, PRINT, held
 
 from notice_cycle import records as r
 from notice_cycle.alerts import Post, Watched, mails_of_a_look
@@ -28,11 +30,15 @@ from notice_cycle.deadlines import (
     preparation_of,
 )
 from notice_cycle.dispatch_plan import Plan, dated, due_moment, plan_annual, plan_from_opening
+from notice_cycle.exercise import LGWAN_DRILL
 from notice_cycle.fiscal_year import FiscalYear
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.people import People
 from notice_cycle.posting import Posted
+from notice_cycle.register import Register, load_seed
+from notice_cycle.register.kinds import ZONES
+from notice_cycle.register.reminders import OpenErasure, Reminder, reminders
 from notice_cycle.stage import CYCLE_RECORDS
 from notice_cycle.values import Occasion
 
@@ -109,6 +115,47 @@ SCRIPT = (
     # Erased and confirmed only after the contract has ended.
     *by_hand("support_program_notice", "2027-03-05", erasure_report=12),
 )  # fmt: skip
+
+
+REMINDER_JOB = "督促状等の印刷・封入封緘業務"
+SEED = tuple(load_seed(CONFIG))
+# What is entered in the register beside the sample, and on which day.
+ENTERED = (
+    ("2026-09-24", held("account_review", "first-half", "2026-09-24", None, reviewed_on="2026-09-24", closed_accounts=1)),
+    # One confirmation on site is planned before the end of September, and held.
+    ("2026-09-28", held("audit", "reminder", "2026-09-28", None, party=PRINT, job=REMINDER_JOB, fiscal_year=2026, by="甲",
+                        planned_on="2026-12-01", method="立入り", findings=0)),
+    ("2026-12-02", held("audit", "reminder-held", "2026-12-02", None, party=PRINT, job=REMINDER_JOB, fiscal_year=2026, by="甲",
+                        held_on="2026-12-01", method="立入り", findings=1)),
+    *(("2026-10-20", held("entry_log_check", f"zone-{n}", "2026-10-20", None, party=PRINT, zone=zone, checked_on="2026-10-20",
+                          differences=0)) for n, zone in enumerate(ZONES)),
+    ("2026-10-21", held("log_submission", "access", "2026-10-21", None, party=PRINT, log="アクセスログ", submitted_on="2026-10-20",
+                        up_to="2026-09-30")),
+    ("2026-11-05", held("exercise", "drill", "2026-11-05", None, exercise=LGWAN_DRILL, held_on="2026-11-05", findings=2)),
+    ("2027-02-24", held("certificate", "asp-renewed", "2027-06-01", "2029-05-31", party=PRINT, mark="LGWAN-ASP", number="架空-A0002",
+                        checked_on="2027-02-24", source="J-LIS の登録一覧")),
+    # The other confirmation is planned for 10 November in the sample, and held by video in March only.
+    ("2027-03-10", held("audit", "premium-held", "2027-03-10", None, party=PRINT, job=JOB, fiscal_year=2026, by="甲",
+                        held_on="2027-03-09", method="ビデオ通話", remote_reason="工場が改修中のため", findings=0)),
+    ("2027-03-19", held("account_review", "second-half", "2027-03-19", None, reviewed_on="2027-03-19", closed_accounts=0)),
+)  # fmt: skip
+# A dispatch of the year before whose erasure is confirmed in April only.
+CARRIED_OVER = OpenErasure(
+    cycle="2025-support_program_notice-supplementary-04",
+    party=PRINT,
+    fiscal_year=2025,
+    section="地域包括ケア推進課",
+)
+CONFIRMED_ON = date(2026, 4, 20)
+
+
+@cache
+def of_the_register(day: date) -> tuple[Reminder, ...]:
+    """What the register reminds of on a day of the script."""
+    known = [*SEED, *(entry for entered_on, entry in ENTERED if date.fromisoformat(entered_on) <= day)]
+    still_open = [CARRIED_OVER] if day < CONFIRMED_ON else []
+    register, section = Register.fold(known, [], day), PEOPLE.register_section
+    return tuple(reminders(register, day, CALENDARS.ward, still_open, section=section))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +251,13 @@ def the_year() -> tuple[tuple[datetime, str, str, tuple[str, ...]], ...]:
     sent = []
     for now in looks():
         outgoing = mails_of_a_look(
-            _watched(cycles, now), (), told, now=now, people=PEOPLE, calendars=CALENDARS, post=POST
+            _watched(cycles, now),
+            of_the_register(now.date()),
+            told,
+            now=now,
+            people=PEOPLE,
+            calendars=CALENDARS,
+            post=POST,
         )
         for one in outgoing:
             told |= {each.key for each in one.told}
@@ -317,6 +370,25 @@ def test_a_director_hears_only_of_what_a_chief_heard_of_before() -> None:
     assert director is not None
     assert section < chief < director
     assert Level.CHIEF < Level.DIRECTOR
+
+
+def test_what_the_register_asks_for_is_told_to_whom_it_concerns_when_it_grows_louder() -> None:
+    told = [
+        (f"{now:%m-%d}", to.partition("@")[0], line)
+        for now, to, _, lines in the_year()
+        for line in lines
+        if "登録簿" in line
+    ]
+    of_audits = [(day, to, line[2:].split("】")[1]) for day, to, line in told if "立入調査等（" in line]
+    assert of_audits == [
+        ("09-01", "kaigo-hoken", "【期限が近い"),  # the other one has no plan
+        ("10-27", "kaigo-hoken", "【期限が近い"),  # two weeks before the planned day
+        ("11-17", "kaigo-hoken", "【期限が近い"),
+        ("01-04", "kaigo-kacho", "【期限が近い"),  # 31 December is closed
+        ("03-01", "kaigo-kacho", "【至急"),
+    ]
+    carried_over = [(day, to) for day, to, line in told if "年度を越えた消去" in line]
+    assert carried_over == [("04-01", "houkatsu-kacho")]
 
 
 def test_a_cycle_in_time_is_never_told_to_a_superior() -> None:

@@ -200,6 +200,10 @@ class IncidentReminder(Frozen):
         """The clock at its level."""
         return f"incident:{self.number}:{self.clock.step}:{self.state}"
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the moment by which it is due has passed."""
+        return now >= self.clock.due_at
+
     @property
     def label_ja(self) -> str:
         """What is due."""

@@ -7,12 +7,12 @@ business. A reminder goes away by the entry that answers it, never by being read
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.exercise import LGWAN_DRILL
-from notice_cycle.fiscal_year import FiscalYear
+from notice_cycle.fiscal_year import FiscalYear, tokyo_date
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.records import ErasureConfirmationRecord, HandoverBegun, HandoverRecord
@@ -70,6 +70,10 @@ class Reminder(Frozen):
         """How the alerts colour it: whatever is told at all is at least amber."""
         return "red" if self.level == "red" else "amber"
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the day by which it is due has passed."""
+        return tokyo_date(now) > self.due_on
+
     @property
     def name_ja(self) -> str:
         """Where a line of a mail belongs to."""
@@ -87,11 +91,12 @@ class Reminder(Frozen):
 
 
 class OpenErasure(Frozen):
-    """A dispatch of an earlier fiscal year whose erasure is not confirmed."""
+    """A dispatch of an earlier fiscal year whose erasure is not confirmed. `section`: whose dispatch it is."""
 
     cycle: CycleId
     party: str
     fiscal_year: int
+    section: str = ""
 
 
 def find_open_erasures(
@@ -109,6 +114,7 @@ def find_open_erasures(
                     cycle=str(entry.cycle),
                     party=str(opening.configuration["party"]["id"]),
                     fiscal_year=opening.fiscal_year,
+                    section=str(opening.configuration["notice"]["section"]),
                 )
             )
     return found
@@ -195,24 +201,35 @@ def reminders(
     *,
     section: str = "",
 ) -> list[Reminder]:
-    """Everything to be reminded of on a day, the loudest and the earliest due first. `section`: whose register it is."""
+    """Everything to be reminded of on a day, the loudest and the earliest due first.
+
+    `section`: whose register it is; an erasure is told to the section of its dispatch.
+    """
     year = _Year(register, today, calendar, tuple(open_erasures))
+    of_dispatches = {one.cycle: one.section for one in open_erasures if one.section}
     found = [
         Reminder(
             thing=f"{kind}:{about}",
-            label_ja=f"{LABELS_JA[kind]}（{register.name_of(about.split(':')[0])}）",
+            label_ja=f"{LABELS_JA[kind]}（{_about_ja(register, about)}）",
             requirements=requirements,
             due_on=due_on,
             level=level,
             sentence_ja=sentence,
             advice_ja=advice,
             tell=tell,
-            section=section,
+            section=of_dispatches.get(about, section),
         )
         for kind, requirements, rule in _RULES
         for about, due_on, level, sentence, advice, tell in rule(year)
     ]
     return sorted(found, key=lambda one: (("red", "amber", "info").index(one.level), one.due_on, one.thing))
+
+
+def _about_ja(register: Register, about: str) -> str:
+    """Party, mark or job, and year: two things due never read the same."""
+    return "・".join(
+        f"{part}年度" if part.isdecimal() else register.name_of(part) for part in about.split(":")
+    )
 
 
 # ---- marks and papers that run out

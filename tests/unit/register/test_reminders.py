@@ -303,17 +303,26 @@ def test_a_change_of_measures_is_urgent_from_the_first_day(day: date, expected: 
     assert levels(day, "measure_change", plus=[reported]) == [expected]
 
 
+def test_two_jobs_and_two_marks_of_a_party_are_told_apart() -> None:
+    labels = [one.label_ja for one in on(date(2027, 4, 1), quiet=False)]
+    assert len(labels) == len(set(labels))
+    assert f"前年度の立入調査等（架空印刷株式会社・{JOB}・2026年度）" in labels
+    assert "認証の更新（架空印刷株式会社・LGWAN-ASP）" in [one.label_ja for one in on(date(2027, 2, 1))]
+
+
 def test_an_erasure_is_carried_over_into_the_next_year() -> None:
-    one = OpenErasure(cycle=f"2026-{NOTICE}-annual-01", party=PRINT, fiscal_year=2026)
+    one = OpenErasure(cycle=f"2026-{NOTICE}-annual-01", party=PRINT, fiscal_year=2026, section="ほかの課")
     assert on(date(2027, 3, 31), "erasure_carried_over", open_erasures=[one]) == []
-    assert levels(date(2027, 4, 1), "erasure_carried_over", open_erasures=[one]) == ["red"]
+    (told,) = on(date(2027, 4, 1), "erasure_carried_over", open_erasures=[one])
+    assert (told.level, told.tell, told.section) == ("red", "課長", "ほかの課")
 
 
 def test_an_erasure_is_open_from_the_hand_over_to_the_wards_own_confirmation() -> None:
     for last, is_open in ((r.EncryptionRecord, False), (r.HandoverRecord, True), (r.ErasureRecord, True), (r.ErasureConfirmationRecord, False)):  # fmt: skip
         history = a_cycle().up_to(last).history()
         found = find_open_erasures(history.entries[:1], lambda _, history=history: history)
-        assert [(one.cycle, one.party, one.fiscal_year) for one in found] == [(CYCLE, PRINT, 2026)] * is_open
+        expected = OpenErasure(cycle=CYCLE, party=PRINT, fiscal_year=2026, section="介護保険課")
+        assert found == [expected] * is_open
 
 
 def test_marks_are_looked_up_again_each_year_and_a_basis_runs_out() -> None:
