@@ -27,6 +27,7 @@ COPY dags dags
 COPY plugins plugins
 COPY include/config include/config
 COPY include/notice_cycle include/notice_cycle
+COPY docs/runbook.md docs/
 COPY include/contractor_kit/decrypter/open.html include/contractor_kit/decrypter/open.html.sha256 include/contractor_kit/decrypter/
 COPY deploy/*.py deploy/
 RUN python -m compileall -q dags plugins include deploy

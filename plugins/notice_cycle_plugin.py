@@ -6,16 +6,18 @@ from notice_cycle_airflow.deadlines import ClosingDue
 from notice_cycle_airflow.form_refresh import FormRefresh
 from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
-from notice_cycle_airflow.views import account_review, copies, plan, report
+from notice_cycle_airflow.views import account_review, copies, plan, report, runbook
+
+PAGES = (account_review, copies, plan, report, runbook)  # each adds its route to the one app
 
 
 class NoticeCyclePlugin(AirflowPlugin):
-    """Timetable of the yearly start; pages report, plan, copies and accounts; forms that show what they say now; a UI in Japanese."""
+    """Timetable of the yearly start; pages report, plan, copies, accounts and runbook; forms that show what they say now; a UI in Japanese."""
 
     name = "notice_cycle"
     timetables = [AnnualStartTimetable]  # noqa: RUF012 - Airflow reads a list
     fastapi_apps = [  # noqa: RUF012 - as above
-        {"app": account_review.app, "url_prefix": report.PREFIX, "name": "notice cycle"}
+        {"app": PAGES[0].app, "url_prefix": report.PREFIX, "name": "notice cycle"}
     ]
     deadline_references = [ClosingDue]  # noqa: RUF012 - as above
     external_views = [report.VIEW, plan.VIEW, copies.VIEW]  # noqa: RUF012 - as above

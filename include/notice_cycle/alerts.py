@@ -10,6 +10,7 @@ from here.
 
 import argparse
 import html
+import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time
@@ -31,6 +32,7 @@ from notice_cycle.settings import Settings
 from notice_cycle.values import Frozen, canonical, sha256
 
 SYNTHETIC_MARK = "【架空データ】"
+RUNBOOK_PAGE = "/notice-cycle/runbook"
 _HEADINGS = {"what": "何が起きたか", "why": "なぜ大切か", "action": "すること"}
 
 
@@ -45,7 +47,10 @@ class Template(Frozen):
 
 
 class Mail(Frozen):
-    """A mail ready to be sent. `message_id` is the same for the same mail, so that a repeat is recognised."""
+    """A mail ready to be sent. `message_id` is the same for the same mail, so that a repeat is recognised.
+
+    `manual`: the address of the runbook's section; empty for a contractor, who does not reach the ward's network.
+    """
 
     to: str
     subject: str
@@ -54,6 +59,7 @@ class Mail(Frozen):
     mark: str
     message_id: str
     thread: str
+    manual: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -64,7 +70,8 @@ class Mail(Frozen):
     def text(self) -> str:
         """As plain text."""
         parts = [f"■ {heading}\n{body}" for heading, body in self.paragraphs]
-        return "\n\n".join([*([self.mark] if self.mark else []), *parts, *([self.link] if self.link else [])])
+        manual = f"運用手順書 {self.manual}" if self.manual else ""
+        return "\n\n".join(part for part in (self.mark, *parts, self.link, manual) if part)
 
     @property
     def html(self) -> str:
@@ -73,9 +80,12 @@ class Mail(Frozen):
             f"<h3>{heading}</h3><p>{html.escape(text).replace(chr(10), '<br>')}</p>"
             for heading, text in self.paragraphs
         )
-        link = html.escape(self.link)
-        anchor = f'<p><a href="{link}">{link}</a></p>' if link else ""
-        return f'<html lang="ja"><body><p>{self.mark}</p>{body}{anchor}</body></html>'
+        addresses = "".join(
+            f'<p>{name}<a href="{html.escape(address)}">{html.escape(address)}</a></p>'
+            for name, address in (("", self.link), ("運用手順書 ", self.manual))
+            if address
+        )
+        return f'<html lang="ja"><body><p>{self.mark}</p>{body}{addresses}</body></html>'
 
 
 def load_template(config: Path, name: str) -> Template:
@@ -128,15 +138,19 @@ class Post(Frozen):
                 advice="波括弧の中の名前を、見本（sample）にあるものに直してください。",
             ) from None
         mark = SYNTHETIC_MARK if self.synthetic else ""
+        link = facts.get("link", "")
+        named = re.search(r"「([a-z_]+)」の節", filled["action"])
+        section = named[1] if named else template  # every template has its section
         identity = sha256(canonical([template, to, thread, str(once or sorted(facts.items()))]))[:32]
         return Mail(
             to=to,
             subject=mark + " ".join(filled["subject"].split()),
             paragraphs=tuple((heading, filled[key]) for key, heading in _HEADINGS.items()),
-            link=facts.get("link", ""),
+            link=link,
             mark=mark,
             message_id=f"<{identity}@{self.domain}>",
             thread=f"<{thread}@{self.domain}>",
+            manual=f"{self.base_url}{RUNBOOK_PAGE}#{section}" if link else "",
         )
 
 
@@ -313,7 +327,7 @@ def _line(due: Due, one: Watched, post: Post, role: Role, told: Told | None) -> 
         sentence_ja=due.sentence_ja,
         why_ja=due.why_ja,
         advice_ja=due.advice_ja,
-        section_ja=f"運用手順書（docs/runbook.md）の「{due.runbook_anchor}」の節",
+        section_ja=f"運用手順書の「{due.runbook_anchor}」の節",
         link=f"{post.base_url}{one.run_path}",
         level=told.level if told else Level.OVERDUE if due.state == "red" else Level.SOON,
         told=told,
@@ -352,7 +366,7 @@ def _reminded(reminder: Reminder, told: Keys, now: datetime, post: Post) -> Line
         sentence_ja=reminder.sentence_ja,
         why_ja=reminder.why_ja,
         advice_ja=reminder.advice_ja,
-        section_ja=f"運用手順書（docs/runbook.md）の「{reminder.runbook_anchor}」の節",
+        section_ja=f"運用手順書の「{reminder.runbook_anchor}」の節",
         link=post.base_url,
         level=mark.level,
         told=mark,

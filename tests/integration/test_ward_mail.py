@@ -1,16 +1,19 @@
 """Mails over a real SMTP server with STARTTLS and a login, as the ward's own would ask for."""
 
 import json
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.builders import CONFIG
 from tests.integration.mail_servers import PASSWORD, USER, Letterbox, a_certificate, a_mail_server
 
-from notice_cycle.alerts import Mail
+from notice_cycle.alerts import Mail, sample_mail
 from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail, deliver
 
 MAIL = Mail(
@@ -66,6 +69,47 @@ def test_a_mail_goes_out_encrypted_and_logged_in(guarded: Letterbox, monkeypatch
     body = mail.get_body(("html",))
     assert body is not None
     assert "「検証確認」が済んでいません。" in body.get_content()
+
+
+class Shown(HTMLParser):
+    """What a mail program shows of a mail, as docs/mails.md writes it down."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.text += {"h3": "\n■ ", "br": "\n"}.get(tag, "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.text += {"h3": "\n", "p": "\n"}.get(tag, "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+DOCUMENTED = dict(
+    re.findall(r"^## (\w+)\n\n```text\n(.*?)^```$", (CONFIG.parents[1] / "docs" / "mails.md").read_text("utf-8"), re.M | re.S)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG / "mail").glob("*.yaml")))
+def test_every_mail_arrives_as_the_document_shows_it(
+    name: str, guarded: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(monkeypatch, guarded.port)
+    deliver(sample_mail(CONFIG, name))
+    (mail,), (recipients,) = guarded.mails, guarded.recipients
+    body = mail.get_body(("html",))
+    assert body is not None
+    arrived = [
+        f"宛先: {recipients[0]}",
+        f"件名: {mail['Subject']}",
+        *Shown(body.get_content()).text.splitlines(),
+    ]
+    assert [line for line in arrived if line] == [line for line in DOCUMENTED[name].splitlines() if line]
 
 
 A_TASK = {
