@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from pypdf import PdfReader
-from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file
+from tests.builders import CYCLE, TANTO, TASK, ACycle, a_cycle, a_key_file, an_answer
 from tests.unit.contractor_kit.packages import APackage, a_package, quick_encryption
-from tests.unit.register.world import a_register
+from tests.unit.incidents.test_incidents import ANSWERS
+from tests.unit.register.world import KACHO, a_register
 
 from embedded_ward.desk import read_disc
 from notice_cycle import clock
@@ -25,6 +26,7 @@ from notice_cycle.exchange.messages import Receipt
 from notice_cycle.handover import media
 from notice_cycle.handover.disc import DiscHandover
 from notice_cycle.handover.media import describe_image
+from notice_cycle.incidents.entering import report, take_step
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import GatesJudged
 from notice_cycle.settings import Settings
@@ -338,6 +340,38 @@ def test_an_authorisation_that_ends_before_the_planned_erasure_is_told_once_and_
         "lgwan_asp_until_erasure:example_print",
         "privacy_mark_until_erasure:example_print",
     )
+
+
+def test_while_an_incident_stops_the_hand_overs_the_form_takes_none(
+    cycle: RunningCycle, ledger: Ledger
+) -> None:
+    known, config = a_cycle(), cycle.settings.config_folder
+    for record in (r.HandoverRecord, r.ReceiptRecord, r.PassphraseNoticeRecord):
+        cycle.enter(known[record])
+    form = evidence_form.EvidenceForm(task_id="form", form=PassphraseHandover)
+    given = {
+        "handed_at": "2026-07-05 15:00",
+        "giver": "青木 一郎",
+        "taker": "印刷 太郎",
+        "means": "手渡し",
+        "quantity": "1",
+        "signed_by": "印刷 太郎",
+        "filed_under": "26介保第96号",
+    }
+    answer = an_answer("引き渡した", at=clock.now(), **given)
+    report(ledger, config, ANSWERS, by=TANTO, at=clock.now())
+    with pytest.raises(Refused, match="事故（受付番号 2026-001）のため止められています"):
+        form._judged(answer, cycle)
+    lifting = {
+        "number": "2026-001",
+        "step": "hold_lifted",
+        "done_at": "2026-07-06T09:00",
+        "filed_as": "26介保第32号",
+        "reason_code": "settled",
+    }
+    take_step(ledger, config, lifting, by=KACHO, at=clock.now())
+    kept = form._judged(answer, cycle)
+    assert isinstance(kept, r.PassphraseHandoverRecord)
 
 
 def test_a_dispatch_given_up_after_it_left_runs_to_its_erasure_and_no_further_record(
