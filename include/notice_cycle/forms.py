@@ -6,7 +6,7 @@ quantities, never about insured persons: the web UI's audit log keeps every answ
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -113,6 +113,12 @@ class Form(ABC):
 
     def carried(self, earlier: Sequence[Entry], history: CycleHistory) -> Record | None:
         """A record that stands without asking, found among the `earlier` records of its kind in other cycles."""
+        return None
+
+    def asked_in(
+        self, openings: Sequence[Entry], history_of: Callable[[str], CycleHistory], history: CycleHistory
+    ) -> str | None:
+        """The other cycle that asks the very same, whose answer this one will carry over; None: this one asks."""
         return None
 
 

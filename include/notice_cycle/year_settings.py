@@ -2,9 +2,10 @@
 
 Nothing of a year is extracted before. The confirmation stands for every cycle of the year that runs by the very
 same figures: one changed yen, and it is asked for again. Last year's table can so not run silently in a new year.
+Of a section's cycles that are open at once only the first asks; the others wait for its answer and carry it over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from notice_cycle.catalogue import Configuration
 from notice_cycle.forms import Answer, Field, Form, table
@@ -58,7 +59,8 @@ class YearSettings(Form):
             [
                 "この設定は、この発送回が始まった時点で、まだ確認されていません。条例・告示と一項目ずつ読み合わせ、すべて合っていれば「確認した」を選んでください。",
                 "確認すると、同じ設定でこの後に始まる、この年度のすべての発送回に使われます。違いがあれば回答せず、情報システム課に設定の修正を依頼してください。",
-                "ほかの発送回で同じ設定をもう確認したときは、同じ資料の名前を書いて「確認した」を選べば続きます。",
+                "同じ課の、同じ設定の発送回がほかにも始まっているときは、この回答で続きます。それぞれにはたずねません。",
+                "ほかの課の発送回で、同じ設定をもう確認したときは、資料を書かずに「確認した」を選べば、その確認を引き継いで続きます。",
                 "",
                 table(facts),
                 "",
@@ -83,6 +85,28 @@ class YearSettings(Form):
         wanted = settings_digest(_configuration(history))
         confirmed = (YearSettingsRecord.model_validate(entry.data) for entry in reversed(earlier))
         return next((one for one in confirmed if one.premiums_sha256 == wanted), None)
+
+    def asked_in(
+        self, openings: Sequence[Entry], history_of: Callable[[str], CycleHistory], history: CycleHistory
+    ) -> str | None:
+        """The first cycle of the section that was opened with these figures before this one and is not withdrawn.
+
+        Only of the own section: another's form is neither seen nor answered here, and nobody waits for it.
+        """
+        own = _configuration(history)
+        for opening in openings:
+            cycle = str(opening.cycle)
+            if cycle == history.entries[0].cycle:
+                return None
+            if opening.data["fiscal_year"] != history.opening.fiscal_year:
+                continue
+            theirs = Configuration.model_validate(opening.data["configuration"])
+            same = theirs.notice.section == own.notice.section and settings_digest(theirs) == settings_digest(
+                own
+            )
+            if same and not history_of(cycle).withdrawn:
+                return cycle
+        return None
 
 
 def settings_digest(configuration: Configuration) -> Digest:

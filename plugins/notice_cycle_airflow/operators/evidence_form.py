@@ -1,6 +1,7 @@
 """A form of the process as an Airflow task: it asks, waits without a slot, and keeps the answer in the ledger.
 
-A form whose valid answer stands in the ledger does not ask again. A refused answer is noted, mailed and asked
+A form whose valid answer stands in the ledger does not ask again; one that another cycle asks already waits for that
+answer, without a slot. A refused answer is noted, mailed and asked
 again with the reason. There is no default and no time-out. Form contents come from `notice_cycle.forms`.
 """
 
@@ -14,10 +15,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from notice_cycle import clock
 from notice_cycle.accounts import person_of, require_section, sections_of
 from notice_cycle.confirmations import Staff, opened, settled
-from notice_cycle.errors import Conflict, Differs, Refused
+from notice_cycle.errors import Conflict, Differs, NotThereYet, Refused
 from notice_cycle.forms import Answer, Field, Form
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.records import AnswerRefused, Decision, Fact, Record
+from notice_cycle.records import AnswerRefused, Decision, Fact, OpeningRecord, Record
 from notice_cycle.register import read_exceptions, read_register
 from notice_cycle.replies import refuse_open_conflicts
 from notice_cycle.stage import is_passed_over
@@ -58,10 +59,9 @@ class EvidenceForm(HITLOperator):
             if standing := self.form.standing(history):
                 self.log.info("回答はすでに記録されています（第%d号）。", standing.seq)
                 return standing.digest
-            earlier = cycle.ledger.entries(kind=self.form.record.kind()) if self.form.record else []
-            if carried := self.form.carried(earlier, history):
-                self.log.info("ほかの発送回の回答を引き継ぎます。")
-                return cycle.enter(carried)
+            if taken_over := self._taken_over(cycle, history):
+                return taken_over
+            self._wait_for_the_other(cycle, history)
             notes = [f"**発送回** {cycle.id}　**回答する人** {self.form.role}"]
             if number := lay_out_confirmation(cycle, self.form.id):
                 notes.append(f"**確認書** {number} を印刷しました。双方が署名してから記入してください。")
@@ -91,6 +91,8 @@ class EvidenceForm(HITLOperator):
             cycle = current_cycle()
             if self._is_passed_over(cycle.history()):
                 return RECALLED_JA  # it was given up while the form waited
+            if taken_over := self._taken_over(cycle, cycle.history()):
+                return taken_over  # answered elsewhere while the form was open here
             answer = _answer(event)
             try:
                 if cycle.is_pullout:  # whose DAG is every section's
@@ -124,6 +126,21 @@ class EvidenceForm(HITLOperator):
                 standing = self.form.standing(cycle.history())
                 return standing.digest if standing else ""
         return self.execute(context)
+
+    def _taken_over(self, cycle: RunningCycle, history: CycleHistory) -> str | None:
+        earlier = cycle.ledger.entries(kind=self.form.record.kind()) if self.form.record else []
+        if carried := self.form.carried(earlier, history):
+            self.log.info("この内容は、ほかの発送回で回答済みです。その回答を引き継ぎます。")
+            return cycle.enter(carried)
+        return None
+
+    def _wait_for_the_other(self, cycle: RunningCycle, history: CycleHistory) -> None:
+        openings = cycle.ledger.entries(kind=OpeningRecord.kind())
+        if other := self.form.asked_in(openings, cycle.ledger.history, history):
+            raise NotThereYet(
+                f"「{self.form.title_ja}」は、同じ設定で先に始まった発送回 {other} でたずねています。",
+                advice="そこで回答されると、この発送回はたずねずに続きます。先の発送回をやめたときは、取下げを記録してください。",
+            )
 
     def _keep_open(self, wrong: Differs, answer: Answer, cycle: RunningCycle, context: Any) -> None:
         if fact := opened(cycle.history(), self.form.id, wrong, answer.by):
