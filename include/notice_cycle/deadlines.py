@@ -6,7 +6,7 @@ Times are aware; the caller says what time it is. Nothing is sent from here: ale
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -156,6 +156,12 @@ def plan_of(history: CycleHistory, notice: Notice, deadlines: Deadlines, calenda
 
 def preparation_of(notice: Notice, now: datetime, deadlines: Deadlines, calendars: Calendars) -> Plan | None:
     """The yearly plan whose cycle is to be opened next: from sixty days before its start to its posting day."""
+    plans = yearly_plans(notice, now, deadlines, calendars)
+    return next((plan for plan in plans if preparation_begins(plan) <= now), None)
+
+
+def yearly_plans(notice: Notice, now: datetime, deadlines: Deadlines, calendars: Calendars) -> Iterator[Plan]:
+    """This fiscal year's plan until its posting day is over, then the next one's; none for a notice without a yearly run."""
     year = FiscalYear.of(now).year
     for fiscal_year in (year, year + 1):
         try:
@@ -163,10 +169,14 @@ def preparation_of(notice: Notice, now: datetime, deadlines: Deadlines, calendar
                 notice, fiscal_year, deadlines.rules(notice.id, fiscal_year, notice.party), calendars
             )
         except Refused:
-            return None
-        if plan.start - _SOON <= now and tokyo_date(now) <= plan.posting:
-            return plan
-    return None
+            return
+        if tokyo_date(now) <= plan.posting:
+            yield plan
+
+
+def preparation_begins(plan: Plan) -> datetime:
+    """When a yearly dispatch is prepared from."""
+    return plan.start - _SOON
 
 
 _SOON = timedelta(days=60)

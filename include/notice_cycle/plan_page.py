@@ -54,7 +54,7 @@ class Slip(Frozen):
 
 
 class PlanPage(Frozen):
-    """The plan of one cycle. `slip` None: not asked for, or the hand-over is done."""
+    """The plan of one cycle, or of the yearly one to come. `slip` None: not asked for, or the hand-over is done."""
 
     cycle: str
     notice_ja: str
@@ -78,14 +78,30 @@ def plan_page(
     met: Collection[str] = (),
 ) -> PlanPage:
     """The page as of `now`. `met`: milestones that another cycle has settled."""
-    plan = plan_of(history, notice, deadlines, calendars)
+    plan, synthetic = plan_of(history, notice, deadlines, calendars), history.opening.synthetic
+    return page_of(cycle, plan, history, notice, calendars, synthetic=synthetic, now=now, slip=slip, met=met)
+
+
+def page_of(
+    cycle: str,
+    plan: Plan,
+    history: CycleHistory | None,
+    notice: Notice,
+    calendars: Calendars,
+    *,
+    synthetic: bool,
+    now: datetime,
+    slip: int = 0,
+    met: Collection[str] = (),
+) -> PlanPage:
+    """The page of a plan. `history` None: its cycle is not opened, and only what prepares it has a state."""
     dues = {due.milestone: due for due in judge(plan, history, now, calendars, subject=cycle, met=met)}
-    handed = history.find(HandoverRecord)
+    handed = history.find(HandoverRecord) if history is not None else None
     shown = plan.handed_over(tokyo_date(handed.sent_at), calendars) if handed else plan
     return PlanPage(
         cycle=cycle,
         notice_ja=notice.name_ja,
-        synthetic=history.opening.synthetic,
+        synthetic=synthetic,
         days=_days(shown, calendars),
         remarks=(*plan.rules.reasons_ja, *plan.conflicts(calendars)),
         lines=_lines(shown, dues, calendars),

@@ -48,6 +48,7 @@ from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecor
 from notice_cycle.register import GateExcepted, Register, due_reminders, read_exceptions, read_register
 from notice_cycle.settings import Settings
 from notice_cycle_airflow.quantities import tell_all_quantities
+from notice_cycle_airflow.views import PREPARATION
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def under_watch(
         dues = advised(
             judge(preparation, None, now, calendars, subject=subject, met=met | ready.settled), ready
         )
-        found.append(_watched(notice, f"/dags/{notice.id}", deadlines, dues))
+        found.append(_watched(notice, f"/dags/{notice.id}/plugin/{PREPARATION}", deadlines, dues))
     return found
 
 

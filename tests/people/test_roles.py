@@ -55,6 +55,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "copies": ("GET", f"/notice-cycle/copies/{NOTICE}?run_id={RUN}", None),
     "plan": ("GET", f"/notice-cycle/plan/{NOTICE}?run_id={RUN}", None),
     "runbook": ("GET", "/notice-cycle/runbook", None),
+    "preparation": ("GET", f"/notice-cycle/preparation/{NOTICE}", None),
     "dag_code": ("GET", f"/api/v2/dagSources/{NOTICE}", None),
     "answer_section": ("PATCH", answer_path(VALIDATION), BAD_CHOICE),
     "answer_approver": ("PATCH", answer_path(SETTINGS), BAD_CHOICE),

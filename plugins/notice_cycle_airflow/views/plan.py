@@ -36,7 +36,9 @@ def page(dag_id: str, run_id: str, slip: int = Query(0, ge=0, le=max(SLIPS))) ->
         return HTMLResponse(filled("発送計画はありません", sentence), status_code=404)
     mark = '<p class="synthetic">架空データ</p>' if told.synthetic else ""
     heading = f"<h1>発送計画　{escape(told.notice_ja)}</h1><p>{escape(told.cycle)}</p>"
-    body = mark + heading + _days(told) + _lines(told) + _what_if(told, dag_id, run_id)
+    body = (
+        mark + heading + days_of(told) + lines_of(told) + what_if_of(told, f"{PREFIX}/plan/{dag_id}", run_id)
+    )
     return HTMLResponse(filled(f"発送計画 {told.cycle}", body))
 
 
@@ -73,7 +75,8 @@ def _plan(dag_id: str, run_id: str, slip: int) -> PlanPage | None:
     return plan_page(cycle, history, notice, deadlines, calendars, now=clock.now(), slip=slip, met=met)
 
 
-def _days(told: PlanPage) -> str:
+def days_of(told: PlanPage) -> str:
+    """The days of the plan in a row, and what there is to say about them."""
     head = "".join(f"<th>{escape(name)}</th>" for name, _ in told.days)
     days = "".join(f'<td class="date">{escape(day)}</td>' for _, day in told.days)
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in told.remarks)
@@ -82,7 +85,8 @@ def _days(told: PlanPage) -> str:
     )
 
 
-def _lines(told: PlanPage) -> str:
+def lines_of(told: PlanPage) -> str:
+    """期限: every milestone with its state."""
     rows = "".join(
         f'<tr class="{line.state}"><td class="date">{escape(line.due_ja)}</td>'
         f'<td class="state">{escape(line.state_ja)}</td><td>{escape(line.who_ja)}</td>'
@@ -96,7 +100,8 @@ def _lines(told: PlanPage) -> str:
     )
 
 
-def _what_if(told: PlanPage, dag_id: str, run_id: str) -> str:
+def what_if_of(told: PlanPage, address: str, run_id: str = "") -> str:
+    """遅れたら: the question, which comes back to `address`, and its answer."""
     if told.handed_over:
         return "<section><h2>遅れたら</h2><p>引渡しは済んでいます。</p></section>"
     chosen = told.slip.days if told.slip else 0
@@ -104,9 +109,9 @@ def _what_if(told: PlanPage, dag_id: str, run_id: str) -> str:
         f'<option value="{days}"{" selected" if days == chosen else ""}>{days}開庁日</option>'
         for days in SLIPS
     )
+    run = f'<input type="hidden" name="run_id" value="{escape(run_id)}">' if run_id else ""
     asking = (
-        f'<form method="get" action="{PREFIX}/plan/{escape(dag_id)}">'
-        f'<input type="hidden" name="run_id" value="{escape(run_id)}">'
+        f'<form method="get" action="{escape(address)}">{run}'
         f'<label>引渡しが <select name="slip">{options}</select> 遅れたら</label> <button>見る</button></form>'
     )
     return f"<section><h2>遅れたら</h2>{asking}{_slip(told.slip) if told.slip else ''}</section>"
