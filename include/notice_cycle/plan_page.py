@@ -104,7 +104,7 @@ def page_of(
         synthetic=synthetic,
         days=_days(shown, calendars),
         remarks=(*plan.rules.reasons_ja, *plan.conflicts(calendars)),
-        lines=_lines(shown, dues, calendars),
+        lines=_lines(shown, dues, calendars, is_open=history is not None),
         handed_over=handed is not None,
         slip=_slip(plan, slip, calendars) if slip and not handed else None,
     )
@@ -121,7 +121,7 @@ def _days(plan: Plan, calendars: Calendars) -> tuple[tuple[str, str], ...]:
     return (*days, ("第1期納期限", said_day(plan.first_due))) if plan.first_due else tuple(days)
 
 
-def _lines(plan: Plan, dues: dict[str, Due], calendars: Calendars) -> tuple[PlanLine, ...]:
+def _lines(plan: Plan, dues: dict[str, Due], calendars: Calendars, *, is_open: bool) -> tuple[PlanLine, ...]:
     found = []
     unplanned = [
         Row(one, dues[one.id].due_at) for one in plan.rules.milestones if one.pullout and one.id in dues
@@ -132,7 +132,7 @@ def _lines(plan: Plan, dues: dict[str, Due], calendars: Calendars) -> tuple[Plan
         line = PlanLine(
             due_ja=dated(at) + ("" if due is None or due.firm else "（見込み）"),
             state=due.state if due else LISTED,
-            state_ja=due.state_ja if due else "一覧だけ",
+            state_ja=due.state_ja if due else "一覧だけ" if is_open or not milestone.told else "開始の後",
             who_ja=ROLES_JA[milestone.who],
             label_ja=milestone.label_ja,
             stage_ja=stage_of(milestone.stage).label_ja,

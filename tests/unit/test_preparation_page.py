@@ -74,6 +74,8 @@ def test_only_what_prepares_has_a_state_and_it_is_the_mails() -> None:
         one.label_ja: one.state for one in judged
     }
     assert {one.state for one in judged} > {"done"}
+    (handover,) = (one for one in told.plan.lines if one.label_ja == "引渡し")
+    assert (handover.state, handover.state_ja) == ("listed", "開始の後")
 
 
 def test_a_slip_can_be_asked_for_before_there_is_a_run() -> None:
