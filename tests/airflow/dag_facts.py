@@ -4,8 +4,17 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
+
+
+def offered(schema: dict[str, Any]) -> list[Any]:
+    """What a field of a form lets one choose from."""
+    items = schema.get("items")
+    below = offered(items) if isinstance(items, dict) else []
+    return [*schema.get("enum", []), *schema.get("examples", []), *below]
+
 
 started = time.monotonic()
 bag = DagBag(dag_folder=sys.argv[1], collect_dags=True)
@@ -28,6 +37,12 @@ facts = {
                 for name in ("expression", "timezone", "run_immediately")
             ],
             "doc": dag.doc_md,
+            "offers": [
+                str(choice)
+                for params in (dag.params, *(task.params for task in dag.tasks))
+                for name in params
+                for choice in offered(params.get_param(name).schema)
+            ],
             "tasks": [
                 {
                     "id": task.task_id,

@@ -1,8 +1,12 @@
 """The forms of the register as Airflow loads them: one for each kind, each warning of insured persons' data."""
 
-from tests.airflow.test_dags import loaded
+import re
 
-from notice_cycle.register.kinds import KINDS
+from tests.airflow.test_dags import ROOT, loaded
+
+from notice_cycle.register import load_seed
+from notice_cycle.register.kinds import KINDS, FirmEntry
+from notice_cycle.values import CYCLE_ID_PATTERN
 
 FORMS = {f"register_{kind}" for kind in KINDS} | {"gate_exception"}
 
@@ -23,6 +27,17 @@ def test_a_form_is_one_task_that_tells_and_starts_only_by_hand() -> None:
 def test_a_form_says_whose_names_may_be_typed() -> None:
     for dag_id in FORMS:
         assert "被保険者の氏名・番号は" in loaded()["dags"][dag_id]["doc"], dag_id
+
+
+def test_no_form_offers_a_dispatch_a_party_or_an_entry() -> None:
+    """A form is the same for every section: what it listed, another section would see. Numbers are typed, and compared."""
+    offers = {choice for dag in loaded()["dags"].values() for choice in dag["offers"]}
+    assert {"corrected", "receipt"} <= offers  # of the lists of reasons and messages
+    seed = load_seed(ROOT / "include" / "config")
+    known = {held.key for held in seed}
+    known |= {held.content.name_ja for held in seed if isinstance(held.content, FirmEntry)}
+    assert offers & known == set()
+    assert [choice for choice in offers if re.fullmatch(CYCLE_ID_PATTERN, choice)] == []
 
 
 def test_the_forms_parse_in_well_under_a_second() -> None:
