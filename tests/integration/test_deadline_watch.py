@@ -14,14 +14,15 @@ from tests.unit.test_pullout import asked
 from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.alerts import Mail
-from notice_cycle.deadlines import AlertSent
+from notice_cycle.deadlines import AlertSent, load
 from notice_cycle.errors import CannotLook, NotConfigured
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.preparation import PreparationOpened
 from notice_cycle.register.reminders import Reminder
 from notice_cycle.settings import Settings
 from notice_cycle_airflow import watching
-from notice_cycle_airflow.watching import look
+from notice_cycle_airflow.views import preparation
+from notice_cycle_airflow.watching import look, under_watch
 
 
 class Mailbox(list[Mail]):
@@ -159,6 +160,8 @@ def test_the_preparation_tells_what_the_register_still_lacks(
     assert "足りないもの: 校了。" in told
     assert "契約・認証" not in told
     assert preparations(ledger)[CYCLE].missing == ("proof_final",)
+    links = {one.run_path for one in under_watch(ledger, config, *load(config), clock.now())}
+    assert f"/dags/premium_notice_ordinary/plugin/{preparation.VIEW['url_route']}" in links
 
 
 def test_a_yearly_run_that_was_not_opened_is_missed(ledger: Ledger, moved: Path) -> None:
