@@ -1,5 +1,6 @@
 """Whole cycles by the other ways, side by side on one real scheduler: disc by contract, LGWAN that fails and then a disc,
-an officer's upload, a contractor who has nothing but 7-Zip. Each closes, and nothing is handed over twice.
+the yearly exercise of that, an officer's upload, a contractor who has nothing but 7-Zip, a dispatch that is given up
+after it left. Each closes, and nothing is handed over twice.
 """
 
 import json
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx
@@ -17,8 +19,13 @@ import pytest
 from embedded_ward.demo import agreeing_quantities
 from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle import records as r
+from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.exercise import LGWAN_DRILL, ExerciseHeld
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.register import GatesJudged
+from notice_cycle.register import GatesJudged, load_seed, read_register
+from notice_cycle.register.folded import Register
+from notice_cycle.register.kinds import ExerciseEntry
+from notice_cycle.register.reminders import reminders
 from notice_cycle.stage import CYCLE_RECORDS
 from tests.e2e.conftest import state_of, task_logs, wait_for
 from tests.e2e.trace import files_below, tables_of, traces
@@ -26,7 +33,10 @@ from tests.e2e.trace import files_below, tables_of, traces
 pytestmark = pytest.mark.ward
 BATCH = "2026-08-supplementary"
 DISC, SWITCHED, UPLOAD, ZIP = "disc-by-contract", "lgwan-then-disc", "officers-upload", "seven-zip"
-RUNS = (DISC, SWITCHED, UPLOAD, ZIP)
+DRILL = "line-down-drill"
+RUNS = (DISC, SWITCHED, DRILL, UPLOAD, ZIP)
+"""Those that are delivered."""
+GIVEN_UP = "given-up-after-the-hand-over"
 OF_EVERY_ROUTE = {"検証確認", "引渡し承認", "パスワード引渡確認書", "納品確認書", "消去確認"}
 
 
@@ -67,9 +77,9 @@ def written(ward: EmbeddedWard, file: str, change: Callable[[str], str]) -> Iter
     path.write_text(before, encoding="utf-8")
 
 
-def opened(ward: EmbeddedWard, run: str) -> Cycle:
+def opened(ward: EmbeddedWard, run: str, reason_code: str = "corrected") -> Cycle:
     cycle = Cycle(ward, run)
-    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no=BATCH)
+    ward.trigger(run, occasion="supplementary", reason_code=reason_code, batch_no=BATCH)
     wait_for(lambda: cycle.has(r.OpeningRecord), f"{run} to open")
     return cycle
 
@@ -99,15 +109,19 @@ def has_failed(cycle: Cycle) -> bool:
     return bool(run["state"] == "failed")
 
 
-def switch_to_disc(ward: EmbeddedWard, cycle: Cycle) -> None:
+def decided(ward: EmbeddedWard, cycle: Cycle, **conf: str) -> None:
+    """A decision of the operator's in DAG やり直し・取下げ."""
+    body = {
+        "dag_run_id": f"{conf['decision']}-{cycle.run}",
+        "logical_date": None,
+        "conf": {"cycle": cycle.id, **conf},
+    }
+    asked(ward, "POST", "/api/v2/dags/cycle_decision/dagRuns", body)
+
+
+def switch_to_disc(ward: EmbeddedWard, cycle: Cycle, reason_code: str) -> None:
     """経路の変更 with its reason, then the run is cleared from the encryption, as its DAG's text says."""
-    conf = {"cycle": cycle.id, "decision": "route", "route": "dvd", "reason_code": "host_down"}
-    asked(
-        ward,
-        "POST",
-        "/api/v2/dags/cycle_decision/dagRuns",
-        {"dag_run_id": "switch", "logical_date": None, "conf": conf},
-    )
+    decided(ward, cycle, decision="route", route="dvd", reason_code=reason_code)
     wait_for(lambda: cycle.history.facts(r.RouteSwitched), "the decision")
     wait_for(lambda: has_failed(cycle), "the run to be red")
     what = {
@@ -118,6 +132,15 @@ def switch_to_disc(ward: EmbeddedWard, cycle: Cycle) -> None:
         "include_downstream": True,
     }
     asked(ward, "POST", f"/api/v2/dags/{NOTICE}/clearTaskInstances", what)
+
+
+def give_up(ward: EmbeddedWard, cycle: Cycle) -> None:
+    """引渡し後の取下げ while the contractor holds the goods back; he is told to erase all the same."""
+    wait_for(lambda: cycle.has(r.StagingWipeRecord), "the contractor's opening it", seconds=600)
+    decided(ward, cycle, decision="recall", reason_code="data_error")
+    wait_for(lambda: cycle.history.recalled, "the decision")
+    (ward.desk / f"hold-{cycle.id}").unlink()
+    (ward.desk / f"delivery-accepted-{cycle.id}").touch()
 
 
 @pytest.fixture(scope="module")
@@ -137,16 +160,26 @@ def cycles(ward: EmbeddedWard) -> Iterator[dict[str, Cycle]]:
         upload = opened(ward, UPLOAD)
     with written(ward, "parties.yaml", lambda text: text.replace("format: age", "format: zip-aes256")):
         zipped = opened(ward, ZIP)
-    cycles = {cycle.run: cycle for cycle in (disc, switched, upload, zipped)}
+    drill = opened(ward, DRILL, reason_code="drill")
+    left = opened(ward, GIVEN_UP)
+    (ward.desk / f"hold-{left.id}").touch()
+    cycles = {cycle.run: cycle for cycle in (disc, switched, drill, upload, zipped, left)}
+    wait_for(
+        lambda: state_of(ward, DRILL, "handover.send") == "failed",
+        "the gate of the exercise to close",
+        seconds=900,
+    )
+    switch_to_disc(ward, drill, "drill")
+    give_up(ward, left)
     wait_for(
         lambda: state_of(ward, SWITCHED, "handover.send") == "failed", "LGWAN to fail for good", seconds=600
     )
     assert list(ward.layout.exchange.rglob("*.part")), "half a package lies on the host, to be withdrawn"
     ward.layout.sftp_faults.unlink()
-    switch_to_disc(ward, switched)
+    switch_to_disc(ward, switched, "host_down")
     for cycle in cycles.values():
         wait_for(lambda cycle=cycle: cycle.has(r.ClosingRecord), f"{cycle.run} to close", seconds=900)
-    print(f"\nfour cycles in {time.monotonic() - began:.0f} s")
+    print(f"\nsix cycles in {time.monotonic() - began:.0f} s")
     yield cycles
     ward.supervisor.stop("officers")
     ward.supervisor.stop("contractor")
@@ -171,6 +204,7 @@ def test_the_ledger_verifies(cycles: dict[str, Cycle]) -> None:
     [
         (DISC, "dvd", {"媒体引渡確認書", "返却確認書"}),
         (SWITCHED, "dvd", {"媒体引渡確認書", "返却確認書"}),
+        (DRILL, "dvd", {"媒体引渡確認書", "返却確認書"}),
         (UPLOAD, "manual", {"アップロードの記録"}),
         (ZIP, "lgwan", set()),
     ],
@@ -195,7 +229,7 @@ def test_by_contract_the_disc_needs_no_line(cycles: dict[str, Cycle]) -> None:
     assert history.latest(r.EncryptionRecord).package not in host
 
 
-@pytest.mark.parametrize("run", [DISC, SWITCHED])
+@pytest.mark.parametrize("run", [DISC, SWITCHED, DRILL])
 def test_what_was_given_came_back(cycles: dict[str, Cycle], run: str) -> None:
     history = cycles[run].history
     (media,), (notices,) = history.facts(r.MediaReturn), history.facts(r.PassphraseReturn)
@@ -236,6 +270,58 @@ def test_the_mail_of_the_failed_send_proposed_the_disc(cycles: dict[str, Cycle])
     assert "課長の了解を得て決めてください" in failed
     assert "経路の変更" in failed
     assert "LGWAN での送信に3回失敗" in task_logs(cycles[SWITCHED].ward, SWITCHED)
+
+
+def test_the_exercise_took_no_line_and_counts_for_the_year(cycles: dict[str, Cycle]) -> None:
+    """What docs/runbook.md tells: the gate closes, a person switches with the reason 訓練, the end is entered by itself."""
+    cycle = cycles[DRILL]
+    history, ledger = cycle.history, cycle.ward.ledger
+    judged = [fact for fact in history.facts(GatesJudged) if fact.stage == "handover"]
+    assert (judged[0].closed, judged[-1].closed) == (("drill_by_disc",), ())
+    assert [fact.route for fact in history.facts(r.HandoverBegun)] == ["dvd"]
+    assert history.facts(r.CopyWithdrawn) == []
+    (switch,) = [entry for entry in history.entries if entry.kind == r.RouteSwitched.kind()]
+    assert (switch.data["reason_code"], switch.data["decided_by"]["user_id"]) == ("drill", "unyo")
+    handover, closing = history.latest(r.HandoverRecord), history.latest(r.ClosingRecord)
+    assert handover.dvd is not None
+    (held,) = history.facts(ExerciseHeld)
+    assert (held.exercise, held.party, held.findings) == (LGWAN_DRILL, handover.party, 0)
+    assert (held.switched_at, held.handed_at, held.completed_at) == (
+        switch.recorded_at,
+        handover.dvd.handed_at,
+        closing.closed_at,
+    )
+    config, end = cycle.ward.layout.root / "config", date(2027, 3, 31)
+    counted = read_register(ledger, config, end)
+    (known,) = counted.held(ExerciseEntry, end)
+    assert (known.content.cycle, known.content.exercise) == (cycle.id, LGWAN_DRILL)
+    uncounted = Register.fold(load_seed(config), [], end)
+    due = [
+        {one.thing.split(":")[0] for one in reminders(register, end, BusinessCalendar())}
+        for register in (uncounted, counted)
+    ]
+    assert ["lgwan_drill" in told for told in due] == [True, False]
+
+
+def test_what_is_given_up_after_it_left_goes_to_its_erasure_and_nothing_else(
+    cycles: dict[str, Cycle],
+) -> None:
+    cycle = cycles[GIVEN_UP]
+    history = cycle.history
+    passed_over = {r.DeliveryRecord, r.DeliveryConfirmationRecord}
+    assert [entry.kind for entry in history.current] == [
+        record.kind() for record in CYCLE_RECORDS if record not in passed_over
+    ]
+    (recalled,) = history.facts(r.HandoverRecalled)
+    assert (recalled.reason_code, recalled.decided_by.user_id) == ("data_error", "unyo")
+    assert list(recalled.left) == [history.latest(r.EncryptionRecord).files[0].name]
+    assert "納品確認書" not in cycle.forms_answered()
+    erased = history.entry_of(r.ErasureRecord)
+    assert erased is not None
+    assert erased.recorded_at > next(
+        entry.recorded_at for entry in history.entries if entry.kind == r.HandoverRecalled.kind()
+    )
+    assert "予期しない誤り" not in task_logs(cycle.ward, GIVEN_UP)
 
 
 def test_the_upload_is_recorded_with_what_became_of_the_copy(cycles: dict[str, Cycle]) -> None:
