@@ -475,7 +475,7 @@ def _drill_by_disc(s: Situation, _party: str) -> Closed | None:
         return None
     return Closed(
         "この発送回は LGWAN 停止の訓練です。LGWAN は使えないものとして、送信しません。",
-        "Dag「やり直し・取下げ」で「経路の変更」（DVD、理由「訓練」）を記録し、媒体で渡してください。",
+        "Dag「やり直し・取下げ」で「経路の変更」（DVD、理由「訓練」）を記録し、「暗号化と送付目録の署名」をクリアして（下流を含む）、媒体で渡してください。",
     )
 
 
