@@ -1,11 +1,12 @@
 """Opening a cycle 開始: which dispatch this is, and the configuration it will run by.
 
 The id is unique in the ledger and bound to the DAG run. An annual run exists once per notice and fiscal
-year; after a 取下げ it may be opened again as the next round. Invented premium tables, rehearsals and exercises run only
-in a ledger that was begun for invented data. A 再作成 names the dispatch it replaces and says why nobody gets two letters.
+year; after a 取下げ it may be opened again as the next round. A batch of the core system goes out once: its number is
+refused while a dispatch of it stands. Invented premium tables, rehearsals and exercises run only in a ledger that was begun
+for invented data. A 再作成 names the dispatch it replaces and says why nobody gets two letters.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import cast, get_args
 
@@ -73,7 +74,7 @@ def open_cycle(
 ) -> tuple[str, OpeningRecord]:
     """The new cycle's id and its opening record; an annual run names its preparation, where there is one.
 
-    Raises Conflict for a second annual run, Refused otherwise.
+    Raises Conflict for a second annual run and for a batch that has its dispatch, Refused otherwise.
     """
     if request.reason_code not in REASONS_JA:
         raise Refused(
@@ -94,21 +95,22 @@ def open_cycle(
         )
     if request.reason_code == REPRINT or request.reprint_of or request.originals:
         _refuse_reprint(request, configuration.notice.id, openings, history_of)
-    earlier = [
-        entry.cycle
+    of_year = {
+        entry.cycle: entry
         for entry in openings
         if entry.cycle
-        and (entry.data["fiscal_year"], entry.data["notice"], entry.data["occasion"])
-        == (request.fiscal_year, configuration.notice.id, request.occasion.value)
-    ]
-    standing = [
-        cycle for cycle in earlier if not ((history := history_of(cycle)).withdrawn or history.recalled)
-    ]
+        and (entry.data["fiscal_year"], entry.data["notice"])
+        == (request.fiscal_year, configuration.notice.id)
+    }
+    earlier = [cycle for cycle, entry in of_year.items() if entry.data["occasion"] == request.occasion.value]
+    standing = [cycle for cycle in earlier if _stands(history_of(cycle))]
     if request.occasion is Occasion.ANNUAL and standing:
         raise Conflict(
             f"{request.fiscal_year}年度の当初処理（{standing[0]}）はすでに開始されています。",
             advice="続きはその発送回の画面で行ってください。始め直す場合は先に「取下げ」を記録します。",
         )
+    if request.reason_code not in OF_INVENTED_DATA:
+        _refuse_second_dispatch(request, of_year, history_of)
     number = len(earlier) + 1
     cycle = f"{request.fiscal_year}-{configuration.notice.id}-{request.occasion.value}-{number:02d}"
     return cycle, OpeningRecord(
@@ -129,6 +131,43 @@ def open_cycle(
     )
 
 
+def _stands(history: CycleHistory) -> bool:
+    return not (history.withdrawn or history.recalled)
+
+
+def _refuse_second_dispatch(
+    request: OpeningRequest, of_year: Mapping[str, Entry], history_of: Callable[[str], CycleHistory]
+) -> None:
+    """A batch given twice would send its people two letters. Only what a 再作成 replaces may have been of the same batch."""
+    replaced: set[str] = set()
+    parent: str | None = request.reprint_of
+    while parent and parent not in replaced:
+        replaced.add(parent)
+        parent = of_year[parent].data["reprint_of"] if parent in of_year else None
+    first = next(
+        (
+            cycle
+            for cycle, entry in of_year.items()
+            if entry.data["batch_no"] == request.batch_no
+            and entry.data["reason_code"] not in OF_INVENTED_DATA
+            and cycle not in replaced
+            and _stands(history_of(cycle))
+        ),
+        None,
+    )
+    if first is None:
+        return
+    again = (
+        f"作り直すなら、理由「再作成」、もとの発送回 {first} で開始します。"
+        if _has_left(history_of(first))
+        else f"続きは {first} の画面で行います。始め直すなら、先に {first} の「取下げ」を記録します。"
+    )
+    raise Conflict(
+        f"異動バッチ番号 {request.batch_no} は、発送回 {first} で使われています。同じ人に二通届くおそれがあるため、開始しません。",
+        advice=f"{again}別の処理なら、処理票の番号を確かめ、正しい番号で「トリガー」し直してください。",
+    )
+
+
 def _refuse_rehearsal(request: OpeningRequest, *, synthetic: bool) -> None:
     if not synthetic:
         raise Refused(
@@ -140,6 +179,10 @@ def _refuse_rehearsal(request: OpeningRequest, *, synthetic: bool) -> None:
             f"{REASONS_JA[request.reason_code]}は、当初の発送回としては開始できません。",
             advice="当初・随時の別に「随時」を選んでください。",
         )
+
+
+def _has_left(history: CycleHistory) -> bool:
+    return bool(history.ever(HandoverRecord) or history.facts(HandoverBegun))
 
 
 def _refuse_reprint(
@@ -163,7 +206,7 @@ def _refuse_reprint(
             advice="もとの発送回の番号を画面から写してください。",
         )
     history = history_of(request.reprint_of)
-    if not (history.ever(HandoverRecord) or history.facts(HandoverBegun)):
+    if not _has_left(history):
         raise Refused(
             f"もとの発送回 {request.reprint_of} は、まだ引き渡されていません。",
             advice="もとの発送回で「やり直し」を行ってください。再作成は要りません。",

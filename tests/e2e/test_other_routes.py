@@ -77,8 +77,9 @@ def written(ward: EmbeddedWard, file: str, change: Callable[[str], str]) -> Iter
     path.write_text(before, encoding="utf-8")
 
 
-def opened(ward: EmbeddedWard, run: str, reason_code: str = "corrected") -> Cycle:
+def opened(ward: EmbeddedWard, run: str, reason_code: str = "rehearsal") -> Cycle:
     cycle = Cycle(ward, run)
+    # A batch goes out once; rehearsals and exercises may take it again.
     ward.trigger(run, occasion="supplementary", reason_code=reason_code, batch_no=BATCH)
     wait_for(lambda: cycle.has(r.OpeningRecord), f"{run} to open")
     return cycle

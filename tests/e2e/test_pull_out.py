@@ -66,7 +66,7 @@ class Story:
 def story(ward: EmbeddedWard) -> Iterator[Story]:
     story = Story(ward)
     ward.start_officers()
-    ward.trigger(RUN, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    ward.trigger(RUN, occasion="supplementary", reason_code="rehearsal", batch_no="2026-08-supplementary")
     wait_for(lambda: story.has(r.OpeningRecord), "the opening")
     hold = ward.desk / f"hold-{story.cycle}"
     hold.touch()

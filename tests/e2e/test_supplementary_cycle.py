@@ -284,9 +284,18 @@ def test_every_refusal_and_decision_stands_in_the_ledger(story: Story) -> None:
     assert story.ward.ledger.verify().holds
 
 
+def test_the_same_batch_a_second_time_is_stopped_before_anything_is_read(story: Story) -> None:
+    ward, run = story.ward, "batch-again"
+    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    wait_for(lambda: state_of(ward, run, "opening.open_cycle") == "failed", "the stop")
+    assert ward.ledger.cycle_of_run(NOTICE, run) is None
+    told = f"異動バッチ番号 2026-08-supplementary は、発送回 {ward.ledger.cycle_of_run(NOTICE, RUN)} で使われています"
+    wait_for(lambda: told in task_logs(ward, run), "the sentence in the log")
+
+
 def test_a_dispatch_that_has_not_left_is_withdrawn_and_its_data_destroyed(story: Story) -> None:
     ward, run = story.ward, "to-be-withdrawn"
-    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    ward.trigger(run, occasion="supplementary", reason_code="rehearsal", batch_no="2026-08-supplementary")
     wait_for(lambda: state_of(ward, run, VALIDATION) == "awaiting_input", "the form")
     cycle = str(ward.ledger.cycle_of_run(NOTICE, run))
     assert list((ward.layout.vault / cycle).iterdir())
@@ -331,7 +340,7 @@ def test_a_ledger_without_its_noted_head_stops_everything_until_a_person_has_spo
     ward, run = story.ward, "in-a-restored-ledger"
     found, lost = ward.ledger.head(), Head(999_999, "5" * 64)
     (ward.layout.heads / lost.name).touch()
-    ward.trigger(run, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    ward.trigger(run, occasion="supplementary", reason_code="rehearsal", batch_no="2026-08-supplementary")
     wait_for(lambda: state_of(ward, run, "opening.open_cycle") == "failed", "the stop")
     assert story.ended("ledger_audit", "audit-refused") == "failed"
     wait_for(lambda: "第999999号）より前の状態に戻っている" in story.mails(), "the mail")

@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def cycle(ward: EmbeddedWard) -> str:
     """A cycle that waits for 検証確認."""
-    ward.trigger(VIEWED, occasion="supplementary", reason_code="corrected", batch_no="2026-08-supplementary")
+    ward.trigger(VIEWED, occasion="supplementary", reason_code="rehearsal", batch_no="2026-08-supplementary")
     wait_for(lambda: open_form(ward, VIEWED, "validation.confirm_validation"), "the form")
     SCREENS.mkdir(parents=True, exist_ok=True)
     return f"{ward.address}/dags/{NOTICE}/runs/{VIEWED}"

@@ -11,6 +11,8 @@ from tests.builders import (
     CYCLE,
     NOTICE,
     OPENED_AT,
+    TANTO,
+    ACycle,
     a_cycle,
     a_decision,
     a_digest,
@@ -42,14 +44,14 @@ def a_request(**changes: Any) -> OpeningRequest:
 
 
 class Openings:
-    """What the ledger knows of earlier openings, some of them withdrawn."""
+    """What the ledger knows of earlier openings, each of a batch of its own, some of them withdrawn."""
 
     def __init__(self, *cycles: str, withdrawn: tuple[str, ...] = ()) -> None:
         self.histories = {cycle: self._history(cycle, cycle in withdrawn) for cycle in cycles}
 
     @staticmethod
     def _history(cycle: str, withdrawn: bool) -> CycleHistory:
-        opened = a_cycle(cycle=cycle).up_to(r.OpeningRecord)
+        opened = a_cycle(cycle=cycle).with_(opening={"batch_no": f"of-{cycle}"}).up_to(r.OpeningRecord)
         opening = opened.history().entries[0]
         if withdrawn:
             opened = opened.noting(a_decision(DecisionKind.WITHDRAWN, supersedes=opening.digest))
@@ -191,7 +193,8 @@ def test_another_route_of_the_catalogue_stays(route: str) -> None:
 
 
 def supplementary(reason: str, **changes: Any) -> OpeningRequest:
-    return a_request(occasion=Occasion.SUPPLEMENTARY, reason_code=reason, **changes)
+    known = {"occasion": Occasion.SUPPLEMENTARY, "reason_code": reason, "batch_no": "2026-08"}
+    return a_request(**(known | changes))
 
 
 def handed_over(cycle: str = CYCLE) -> Openings:
@@ -292,6 +295,88 @@ def test_what_was_not_handed_over_is_redone_not_reprinted() -> None:
     with pytest.raises(Refused, match="まだ引き渡されていません") as caught:
         Openings(CYCLE).opened(supplementary("reprint", reprint_of=CYCLE, originals=PULLED))
     assert "やり直し" in caught.value.advice
+
+
+# ---- a batch goes out once
+
+BATCH, FIRST = "2026-08-01", SUPPLEMENTARY + "01"
+
+
+class OfOneBatch(Openings):
+    """Dispatches of one batch, each with what was told of it and how far it has come."""
+
+    def __init__(self, *opened: ACycle) -> None:
+        super().__init__()
+        self.histories = {cycle.id: cycle.history() for cycle in opened}
+
+
+def of_batch(cycle: str = FIRST, **opening: Any) -> ACycle:
+    """A dispatch that has left the ward."""
+    changes = {"batch_no": BATCH, "reason_code": "corrected", **opening}
+    return a_cycle(cycle=cycle).with_(opening=changes).up_to(r.HandoverRecord)
+
+
+def again(**changes: Any) -> OpeningRequest:
+    return supplementary("corrected", run_id="manual__2", **({"batch_no": BATCH} | changes))
+
+
+def test_a_batch_given_a_second_time_is_refused_and_the_first_dispatch_named() -> None:
+    with pytest.raises(Conflict, match=f"{BATCH} は、発送回 {FIRST} で使われています") as caught:
+        OfOneBatch(of_batch().up_to(r.OpeningRecord)).opened(again())
+    assert f"続きは {FIRST} の画面" in caught.value.advice
+    assert "取下げ" in caught.value.advice
+
+
+def test_a_batch_that_has_left_is_made_again_only_as_a_reprint() -> None:
+    with pytest.raises(Conflict, match=FIRST) as caught:
+        OfOneBatch(of_batch()).opened(again(reason_code="moved_in"))
+    assert f"理由「再作成」、もとの発送回 {FIRST}" in caught.value.advice
+    reprint = again(reason_code="reprint", reprint_of=FIRST, originals=PULLED)
+    cycle, opening = OfOneBatch(of_batch()).opened(reprint)
+    assert (cycle, opening.batch_no) == (SUPPLEMENTARY + "02", BATCH)
+
+
+def test_a_second_reprint_names_the_first_reprint_as_its_parent() -> None:
+    second, third = SUPPLEMENTARY + "02", SUPPLEMENTARY + "03"
+    replaced = {"reason_code": "reprint", "reprint_of": FIRST, "originals": PULLED}
+    openings = OfOneBatch(of_batch(), of_batch(second, **replaced))
+    with pytest.raises(Conflict, match=f"発送回 {second} で使われています"):
+        openings.opened(again(**replaced))
+    assert openings.opened(again(**(replaced | {"reprint_of": second})))[0] == third
+
+
+def test_the_batch_of_a_withdrawn_dispatch_may_be_given_again() -> None:
+    opened = of_batch().up_to(r.OpeningRecord)
+    opening = opened.history().entries[0]
+    withdrawn = opened.noting(a_decision(DecisionKind.WITHDRAWN, supersedes=opening.digest))
+    assert OfOneBatch(withdrawn).opened(again())[0] == SUPPLEMENTARY + "02"
+    given_up = of_batch().noting(r.HandoverRecalled(left={}, reason_code="drill", decided_by=TANTO))
+    assert OfOneBatch(given_up).opened(again())[0] == SUPPLEMENTARY + "02"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_no": "2026-08-02"},
+        {"fiscal_year": 2027},
+        {"reason_code": "rehearsal"},
+        {"reason_code": "drill"},
+    ],
+)
+def test_what_is_no_second_letter_is_opened(changes: dict[str, Any]) -> None:
+    assert OfOneBatch(of_batch()).opened(again(**changes))
+
+
+def test_a_rehearsal_does_not_use_a_batch_up_and_another_notice_has_its_own() -> None:
+    assert OfOneBatch(of_batch(reason_code="rehearsal")).opened(again())
+    assert OfOneBatch(of_batch(notice="reminder")).opened(again())
+
+
+def test_the_yearly_batch_is_no_supplementary_one_and_a_spent_batch_no_yearly_one() -> None:
+    with pytest.raises(Conflict, match=CYCLE):
+        OfOneBatch(of_batch(CYCLE, batch_no="2026-annual")).opened(again(batch_no="2026-annual"))
+    with pytest.raises(Conflict, match=FIRST):
+        OfOneBatch(of_batch(batch_no="2026-annual")).opened(a_request())
 
 
 def test_a_parent_of_another_notice_is_no_parent() -> None:
