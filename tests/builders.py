@@ -23,6 +23,7 @@ from notice_cycle.forms import Answer
 from notice_cycle.ledger.entry import Entry, System
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.ledger.store import Ledger
+from notice_cycle.pullout import DeliveredPulledOut
 from notice_cycle.stage import CYCLE_RECORDS, predecessor_of
 from notice_cycle.values import Occasion, Person, StoredFile, sha256
 
@@ -377,6 +378,35 @@ def on_disc(discs: int = 1, package: str = f"{CYCLE}-p1") -> dict[str, Any]:
         entered_at=handed_at,
     )
     return {"lgwan": None, "dvd": handover.model_dump()}
+
+
+def taken_after_delivery(
+    cycle: ACycle, number: int = 1, *, envelopes: int = 1, **changes: Any
+) -> DeliveredPulledOut:
+    """A notice an envelope, destroyed by the ward."""
+    known = {
+        "pullout": number,
+        "dispatch": cycle[r.CompositionRecord].print_file.sha256,
+        "dag_id": "delivered_pull_out",
+        "run_id": f"manual__after{number}",
+        "notices": envelopes,
+        "by_reason": {"death": envelopes},
+        "envelopes": envelopes,
+        "opened": 0,
+        "lots": [{"lot_no": 1, "envelopes": envelopes}],
+        "list_file": a_file(f"delivered-pullout-{number}.csv"),
+        "destroyed": {
+            "sheets": envelopes,
+            "method": "shredding",
+            "destroyed_at": OPENED_AT + timedelta(days=1),
+            "operator": "担当 一郎",
+            "witness": "立会 花子",
+        },
+        "certificate_number": "",
+        "entered_by": TANTO,
+        "entered_at": OPENED_AT + timedelta(days=1),
+    }
+    return DeliveredPulledOut.model_validate(known | changes)
 
 
 def come_back(discs: int = 1, package: str = f"{CYCLE}-p1") -> tuple[r.MediaReturn, r.PassphraseReturn]:

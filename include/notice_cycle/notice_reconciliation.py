@@ -10,7 +10,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -60,6 +60,10 @@ class Dispatched:
         for letter in self.letters:
             by_lot.setdefault(letter.lot_no, set()).add(letter.envelope_no)
         return {lot: len(envelopes) for lot, envelopes in by_lot.items()}
+
+    def without(self, numbers: Iterable[str]) -> "Dispatched":
+        """The same after further notices were taken out, which the delivery still counted."""
+        return replace(self, numbers=self.numbers.union(numbers))
 
     @property
     def envelopes(self) -> int:
@@ -149,14 +153,21 @@ def delivery_differences(dispatched: Dispatched, told: Sequence[LotDelivered]) -
 
 
 def posting_differences(
-    dispatched: Dispatched, delivered: Sequence[LotDelivered], posted: Sequence[LotDelivered]
+    dispatched: Dispatched,
+    delivered: Sequence[LotDelivered],
+    posted: Sequence[LotDelivered],
+    out: Pulled,
 ) -> list[Difference]:
-    """Which delivered lots were not posted whole, as the posting receipts name them."""
+    """Which delivered lots were not posted whole, as the posting receipts name them; `out`: taken out since the delivery."""
     due, told = _by_name(delivered), _by_name(posted)
     by_lot: Counter[int] = Counter()
     for lot, envelopes in due.items():
         by_lot[_lot_number(lot)] += envelopes
     are_ours = _are_the_wards(by_lot, dispatched.planned)
+    if are_ours:
+        due = Counter({lot: envelopes - out.by_lot[_lot_number(lot)] for lot, envelopes in due.items()})
+    elif (due - told).total() <= out.envelopes:
+        return []  # of whose lots something was taken out, his names do not tell
     return [
         Difference(
             "not_posted",

@@ -15,7 +15,7 @@ from notice_cycle.errors import Conflict, Refused
 from notice_cycle.exercise import DRILL
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.posting import all_posted_at
+from notice_cycle.posting import all_posted_at, posted_envelopes
 from notice_cycle.records import HandoverBegun, HandoverRecord, OpeningRecord, Originals
 from notice_cycle.register import Register
 from notice_cycle.values import Frozen, Occasion
@@ -216,7 +216,7 @@ def _refuse_reprint(
             "もとの通知をどうしたかが選ばれていません。同じ人に二通届くおそれがあります。",
             advice="差し出す前にすべて抜き取ってから、「もとの通知」を選んで開始してください。差し出した後は、変更通知書で直します。",
         )
-    if request.originals == PULLED and all_posted_at(history):
+    if request.originals == PULLED and posted_envelopes(history) and all_posted_at(history):
         raise Refused(
             f"もとの発送回 {request.reprint_of} は、納品した封筒をすべて差し出したと記録されています。抜き取ったことと合いません。",
             advice="差し出した後の誤りは変更通知書で直します。差出しの記録が誤りなら、先に「差出しの記録」を直してください。",

@@ -1,7 +1,8 @@
 """差出し: what was handed in at the post, told by the contractor (差出票) or entered by the ward's officer.
 
-The contract says who posts. More than was delivered is refused. That all of it was posted is demanded only where the
-contractor posts, before the ward's own copies are destroyed; where the ward posts the report reminds of it.
+The contract says who posts. What was delivered is to be posted, less the letters taken out since (納品後の引抜き); more is
+refused. That all of it was posted is demanded only where the contractor posts, before the ward's own copies are destroyed;
+where the ward posts the report reminds of it.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from notice_cycle.exchange.messages import PostingReceipt
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.pullout import DeliveredPulledOut, DeliveredPulloutCancelled, pulled_after_delivery
 from notice_cycle.records import DeliveryRecord, EncryptionRecord, Fact, HandoverRecord, LotDelivered
 from notice_cycle.register import Register
 from notice_cycle.values import Digest, Person
@@ -55,12 +57,18 @@ def posted_envelopes(history: CycleHistory) -> int:
     return sum(one.envelopes for one in postings(history))
 
 
+def envelopes_to_post(history: CycleHistory) -> int:
+    """What was delivered, less what was taken out since and is proved to be destroyed. Raises Refused before the delivery."""
+    delivered = history.latest(DeliveryRecord).envelopes_delivered
+    return delivered - pulled_after_delivery(history).envelopes
+
+
 def all_posted_at(history: CycleHistory) -> datetime | None:
-    """When it was told that everything delivered is posted; None while it is not, or nothing is delivered."""
-    delivery = history.find(DeliveryRecord)
-    if delivery is None or posted_envelopes(history) != delivery.envelopes_delivered:
+    """When it was told that everything delivered is posted or taken out; None while it is not, or nothing is delivered."""
+    if history.find(DeliveryRecord) is None or posted_envelopes(history) != envelopes_to_post(history):
         return None
-    told = [entry.recorded_at for entry in history.entries if entry.kind == Posted.kind()]
+    kinds = {fact.kind() for fact in (Posted, DeliveredPulledOut, DeliveredPulloutCancelled)}
+    told = [entry.recorded_at for entry in history.entries if entry.kind in kinds]
     return max(told, default=None)
 
 
@@ -94,7 +102,7 @@ def judge_posting(
         posted_by=message.posted_by,
     )
     told = [*postings(history), posted]
-    _refuse_more_than_delivered(told, delivery, advice=_ASK)
+    _refuse_more_than_delivered(told, history, advice=_ASK)
     _refuse_lots_beyond(told, delivery)
     return posted
 
@@ -134,7 +142,7 @@ def enter_posting(
         entered_at=at,
     )
     others = [one for number, one in standing.items() if number != posted.receipt_number]
-    _refuse_more_than_delivered([*others, posted], delivery, advice=_ENTER_AGAIN)
+    _refuse_more_than_delivered([*others, posted], history, advice=_ENTER_AGAIN)
     return as_entered(posted, known)
 
 
@@ -164,11 +172,10 @@ def require_posted(history: CycleHistory) -> None:
     """Raises Refused naming the difference while not everything that was delivered is posted."""
     if history.recalled:
         return
-    delivered, posted = history.latest(DeliveryRecord).envelopes_delivered, posted_envelopes(history)
-    if posted != delivered:
+    if (posted := posted_envelopes(history)) != envelopes_to_post(history):
         raise Refused(
-            f"委託先が差し出す契約なのに、差し出した数が納品と一致しません（納品 {delivered:,}封、差出し {posted:,}封）。",
-            advice="委託先に、残りの差出票の届出を依頼し、届いてからこのタスクをクリアしてください。",
+            f"委託先が差し出す契約なのに、差し出した数が納品と一致しません（{_counted(history, posted)}）。",
+            advice="委託先に、残りの差出票の届出を依頼し、届いてからこのタスクをクリアしてください。抜いて廃棄したものは「納品後の引抜き」に記録します。",
         )
 
 
@@ -184,13 +191,18 @@ def _delivery(history: CycleHistory) -> DeliveryRecord:
     return history.latest(DeliveryRecord)
 
 
-def _refuse_more_than_delivered(told: list[Posted], delivery: DeliveryRecord, *, advice: str) -> None:
+def _refuse_more_than_delivered(told: list[Posted], history: CycleHistory, *, advice: str) -> None:
     posted = sum(one.envelopes for one in told)
-    if posted > delivery.envelopes_delivered:
+    if posted > envelopes_to_post(history):
         raise Refused(
-            f"差し出した数が、納品した数より多くなります（納品 {delivery.envelopes_delivered:,}封、差出し {posted:,}封）。",
-            advice=advice,
+            f"差し出した数が、納品した数より多くなります（{_counted(history, posted)}）。", advice=advice
         )
+
+
+def _counted(history: CycleHistory, posted: int) -> str:
+    delivered, out = history.latest(DeliveryRecord).envelopes_delivered, pulled_after_delivery(history)
+    taken = f"、納品後の引抜き {out.envelopes:,}封" if out.requests else ""
+    return f"納品 {delivered:,}封{taken}、差出し {posted:,}封"
 
 
 def _refuse_lots_beyond(told: list[Posted], delivery: DeliveryRecord) -> None:

@@ -6,8 +6,8 @@ Read from the records of the cycle alone, counts only. Nothing stops here: what 
 from collections.abc import Iterator
 
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.posting import posted_envelopes, postings
-from notice_cycle.pullout import Pulled, pulled
+from notice_cycle.posting import envelopes_to_post, posted_envelopes, postings
+from notice_cycle.pullout import Pulled, pulled, pulled_after_delivery
 from notice_cycle.records import (
     CompositionRecord,
     DeliveryRecord,
@@ -84,7 +84,7 @@ def _returned(history: CycleHistory) -> Iterator[tuple[str, str]]:
 def reminder_ja(history: CycleHistory) -> str:
     """What is still to be recorded after the delivery; empty when nothing is."""
     delivery = history.find(DeliveryRecord)
-    if delivery is None or posted_envelopes(history) == delivery.envelopes_delivered:
+    if delivery is None or posted_envelopes(history) == envelopes_to_post(history):
         return ""
     return "差出しが全部は記録されていません。区が差し出したら「差出しの記録」に、差出票の番号と通数を入れてください。委託先が差し出す契約なら、差出票の届出を求めます。"
 
@@ -143,10 +143,19 @@ def _delivered(composition: CompositionRecord, delivery: DeliveryRecord, out: Pu
 
 def _after(delivery: DeliveryRecord, history: CycleHistory) -> Iterator[Row]:
     delivered, posted = delivery.envelopes_delivered, posted_envelopes(history)
+    beside = f"納品 {delivered:,}封"
+    if (out := pulled_after_delivery(history)).requests:
+        yield (
+            "納品後の引抜き",
+            f"{out.notices:,}通",
+            f"なくなる封筒 {out.envelopes:,}封（廃棄の証明あり）",
+            "",
+        )
+        beside += f"、納品後の引抜き {out.envelopes:,}封"
     if postings(history):
-        yield _row("差出し", posted, "封", delivered, f"納品 {delivered:,}封")
+        yield _row("差出し", posted, "封", envelopes_to_post(history), beside)
     else:
-        yield ("差出し", "記録なし", f"納品 {delivered:,}封", "")
+        yield ("差出し", "記録なし", beside, "")
     by_reason = returned_by_reason(history)
     named = "、".join(f"{ja} {by_reason[reason]:,}" for reason, ja in REASONS_JA.items() if by_reason[reason])
     yield ("返戻", f"{by_reason.total():,}封", named or "なし", "")

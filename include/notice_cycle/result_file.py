@@ -23,7 +23,7 @@ from notice_cycle.fiscal_year import TOKYO, tokyo_date
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.notice_reconciliation import Dispatched, Letter, pulled_numbers
 from notice_cycle.posting import all_posted_at, postings
-from notice_cycle.pullout import Pullout, pullouts
+from notice_cycle.pullout import Pullout, pullouts, taken_after_delivery
 from notice_cycle.pullout.folded import State
 from notice_cycle.reconciliation import RESULTS_JA
 from notice_cycle.records import DeliveryConfirmationRecord, ResultsReturned
@@ -125,11 +125,13 @@ def outcomes(dispatched: Dispatched, history: CycleHistory, vault: CycleVault) -
         if one.state is not State.CANCELLED
         for number in pulled_numbers(vault, [one.request.list_file.name])
     }
+    for out in taken_after_delivery(history):  # what could not be found before may have been found then
+        on = tokyo_date(out.destroyed.destroyed_at if out.destroyed else out.entered_at)
+        taken.update(dict.fromkeys(pulled_numbers(vault, [out.list_file.name]), ("pulled", on)))
     delivered_on = tokyo_date(history.latest(DeliveryConfirmationRecord).delivered_at)
     # One day for all: a lot has no number of its own with a contractor, and the clocks run from the last one.
-    posted_on = (
-        tokyo_date(max(one.posted_at for one in postings(history))) if all_posted_at(history) else None
-    )
+    posted = [tokyo_date(one.posted_at) for one in postings(history)] if all_posted_at(history) else []
+    posted_on = max(posted, default=None)
     return [
         Outcome(letter, taken[letter.notice_no][0], pulled_on=taken[letter.notice_no][1])
         if letter.notice_no in taken

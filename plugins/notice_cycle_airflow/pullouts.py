@@ -1,13 +1,18 @@
-"""The steps of a pull-out that no stage of a dispatch has: asking for it, encrypting the list, hearing what was taken out."""
+"""The steps of a pull-out that no stage of a dispatch has: asking for it, encrypting the list, hearing what was taken out;
+and letters taken out by hand after the delivery."""
 
 import logging
+from collections import Counter
 from typing import Any, cast
 
 from notice_cycle import clock
+from notice_cycle.copies import PapersDestroyed
 from notice_cycle.encryption.package import encrypt_package, next_number
+from notice_cycle.errors import NotThereYet, Refused
 from notice_cycle.exchange.messages import PulloutConfirmation
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.pullout import PulloutConfirmed, PulloutHistory, PulloutRequested
+from notice_cycle.posting import Posted, posted_envelopes
+from notice_cycle.pullout import DeliveredPulledOut, PulloutConfirmed, PulloutHistory, PulloutRequested
 from notice_cycle.pullout.facts import Purpose
 from notice_cycle.pullout.folded import confirmation_of
 from notice_cycle.pullout.rules import cancel, require_askable, verify_confirmation
@@ -26,6 +31,7 @@ from notice_cycle_airflow.run_context import RECALLED_JA, RunningCycle, RunningP
 Run = tuple[str, str]
 """A DAG's id and that of its run."""
 
+LEFT_JA = "引抜き受付フォルダの一覧を消せません。置いた職員が、いま消してください。"
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +50,7 @@ def requested(cycle: RunningCycle, asked: dict[str, str], person: Person, run: R
             known[-1] if known else _entered(cycle, history, cast(Purpose, asked["purpose"]), run, person)
         )
         if not remove_list(cycle.settings.pullout_desk, cycle.id):
-            _log.warning("引抜き受付フォルダの一覧を消せません。置いた職員が、いま消してください。")
+            _log.warning(LEFT_JA)
         return request.number
 
 
@@ -73,6 +79,54 @@ def _entered(
     )  # first: the request is found by its run, with its list
     cycle.note(request, by=person)
     return request
+
+
+def taken_out(cycle: RunningCycle, asked: dict[str, str], person: Person, run: Run) -> str:
+    """Enters what was taken out after the delivery, once, or takes the last entry back. Gives its number."""
+    from notice_cycle.pullout.after_delivery import cancel_last, pull_out_delivered
+    from notice_cycle.pullout.listing import remove_list
+
+    # What is posted and what is taken out exclude each other.
+    with cycle.ledger.locked(cycle.id, Posted.kind()):
+        history = cycle.history()
+        refuse_open_conflicts(history)
+        if asked["decision"] == "cancel":
+            cancelled = cancel_last(history, by=person, at=clock.now())
+            cycle.note(cancelled, by=person)
+            return str(cancelled.pullout)
+        known = [one for one in history.facts(DeliveredPulledOut) if (one.dag_id, one.run_id) == run]
+        fact = known[-1] if known else None
+        if fact is None:
+            try:
+                fact = pull_out_delivered(
+                    history,
+                    asked,
+                    _certificates(history),
+                    cycle.configuration,
+                    cycle.vault,
+                    desk=cycle.settings.pullout_desk,
+                    cycle=cycle.id,
+                    run=run,
+                    posted=posted_envelopes(history),
+                    by=person,
+                    at=clock.now(),
+                )
+            except NotThereYet as missing:  # a form that waits would hold up everybody else's
+                raise Refused(
+                    missing.message, advice="一覧を置いてから、もう一度開始してください。"
+                ) from None
+            cycle.note(fact, by=person)
+        if not remove_list(cycle.settings.pullout_desk, cycle.id):
+            _log.warning(LEFT_JA)
+        return str(fact.pullout)
+
+
+def _certificates(history: CycleHistory) -> Counter[str]:
+    """Sheets that the contractor's certificates say were pulled out, by number."""
+    found: Counter[str] = Counter()
+    for one in history.facts(PapersDestroyed):
+        found[one.certificate_number] += sum(paper.sheets for paper in one.papers if paper.what == "pulled")
+    return found
 
 
 def encrypted(cycle: RunningCycle, history: CycleHistory) -> EncryptionRecord:

@@ -10,7 +10,7 @@ from notice_cycle import clock
 from notice_cycle.exchange.messages import DeliveryReport
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import postings
-from notice_cycle.pullout import pulled
+from notice_cycle.pullout import pulled, pulled_after_delivery
 from notice_cycle.records import (
     CompositionRecord,
     DeliveryRecord,
@@ -56,6 +56,7 @@ def _reconcile(
     from notice_cycle.notice_reconciliation import (
         delivery_differences,
         posting_differences,
+        pulled_numbers,
         read_dispatch,
         reconcile,
     )
@@ -65,11 +66,12 @@ def _reconcile(
         return ""
     subject, composition = cycle.configuration.notice.subject, history.latest(CompositionRecord)
     dispatched = read_dispatch(cycle.vault, subject, composition, pulled(history))
-    differences = (
-        delivery_differences(dispatched, delivered)
-        if posted is None
-        else posting_differences(dispatched, delivered, posted)
-    )
+    if posted is None:
+        differences = delivery_differences(dispatched, delivered)
+    else:
+        out = pulled_after_delivery(history)
+        dispatched = dispatched.without(pulled_numbers(cycle.vault, out.lists))
+        differences = posting_differences(dispatched, delivered, posted, out)
     fact = reconcile(
         dispatched,
         differences,

@@ -155,7 +155,7 @@ _REACHES = {
         seen_by=(SECTION, DIRECTOR), started_by=(APPROVER,), worked_on_by=(OPERATOR,)
     ),
     **dict.fromkeys(("reply_conflict", "reply_on_paper", "enclosure_passphrase"), _OF_REPLIES),
-    **dict.fromkeys(("posting", "returned_mail", "pull_out"), _OF_COUNTS),
+    **dict.fromkeys(("posting", "delivered_pull_out", "returned_mail", "pull_out"), _OF_COUNTS),
     "incident": _OF_INCIDENTS,
     "incident_step": _OF_INCIDENTS,
     "account_closed": Reach(worked_on_by=(OPERATOR,)),  # started by the lock-out itself

@@ -33,6 +33,7 @@ OPERATING = (
     "reply_on_paper",
     "enclosure_passphrase",
     "posting",
+    "delivered_pull_out",
     "returned_mail",
     "copy_keeping",
     "copy_keeping_approval",
@@ -126,7 +127,7 @@ def test_the_forms_of_an_incident_tell_start_by_hand_and_warn_of_personal_data()
         assert "被保険者の氏名・番号" in dag["doc"]
 
 
-@pytest.mark.parametrize("dag_id", ["posting", "returned_mail", "copy_keeping"])
+@pytest.mark.parametrize("dag_id", ["posting", "delivered_pull_out", "returned_mail", "copy_keeping"])
 def test_the_forms_after_the_delivery_warn_of_personal_data(dag_id: str) -> None:
     assert "被保険者の氏名・番号" in loaded()["dags"][dag_id]["doc"]
 

@@ -50,7 +50,7 @@ from notice_cycle.acknowledgement.passphrase_notice import issue_passphrase_noti
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
 from notice_cycle.acknowledgement.voiding import void
 from notice_cycle.catalogue import Configuration
-from notice_cycle.copies import copies_of
+from notice_cycle.copies import PapersDestroyed, copies_of
 from notice_cycle.delivery.reconcile import verify_delivery
 from notice_cycle.encryption import passphrase
 from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
@@ -63,10 +63,20 @@ from notice_cycle.handover.returns import Given
 from notice_cycle.handover.route import packages_that_left
 from notice_cycle.handover.upload import Upload
 from notice_cycle.ledger.store import Ledger
-from notice_cycle.pullout import PulloutCancelled, PulloutRequested, open_pullouts, pulled
+from notice_cycle.notice_reconciliation import posting_differences, pulled_numbers, read_dispatch
+from notice_cycle.posting import all_posted_at, enter_posting, envelopes_to_post, require_posted
+from notice_cycle.pullout import (
+    DeliveredPulledOut,
+    PulloutCancelled,
+    PulloutRequested,
+    open_pullouts,
+    pulled,
+    pulled_after_delivery,
+)
 from notice_cycle.pullout.forms import APPROVE, CANCEL, CONFIRM, PulloutApproval, PulloutCheck
 from notice_cycle.pullout.rules import configuration_of_list, require_no_open_pullout
 from notice_cycle.replies import decide
+from notice_cycle.result_file import outcomes
 from notice_cycle.settings import Settings
 from notice_cycle.strays import Seen
 from notice_cycle.values import Person
@@ -78,7 +88,7 @@ from notice_cycle_airflow.confirmations import lay_out_confirmation
 from notice_cycle_airflow.discs import burn_discs, make_discs
 from notice_cycle_airflow.judging import judge_replies
 from notice_cycle_airflow.operators import evidence_form
-from notice_cycle_airflow.pullouts import confirmed, encrypted, requested
+from notice_cycle_airflow.pullouts import confirmed, encrypted, requested, taken_out
 from notice_cycle_airflow.reply_watching import enter_transcription, look_at, open_cycles
 from notice_cycle_airflow.reprinting import reprint
 from notice_cycle_airflow.run_context import RunningCycle, RunningPullout, current_cycle, open_pullout_of
@@ -911,3 +921,184 @@ def test_the_run_finds_its_pull_out(ward: Ward, monkeypatch: pytest.MonkeyPatch)
     requested(ward.cycle, ASKED | {"decision": "cancel"}, TANTO, ("pull_out", "manual__x"))
     with pytest.raises(run_context.AirflowSkipException, match="取りやめ"):
         current_cycle()
+
+
+# ---- after the delivery
+
+PROVED = {
+    "decision": "record",
+    "destroyed_at": "2026-07-10T11:00:00+09:00",
+    "method": "shredding",
+    "sheets": "1",
+    "operator": "担当 一郎",
+    "witness": "立会 花子",
+    "certificate_number": "",
+}
+BY_THE_CONTRACTOR = {"destroyed_at": "", "sheets": "", "operator": "", "witness": ""}
+LONE_NOTICE = "20260000003"
+AFTERWARDS = ("delivered_pull_out", "manual__after1")
+
+
+def delivered(ward: Ward) -> None:
+    """Thirty-nine envelopes lie in the ward."""
+    for kind in (r.DeliveryRecord, r.DeliveryConfirmationRecord):
+        ward.cycle.enter(GOOD[kind])
+    ward.it_is("2026-07-10T12:00:00+09:00")
+
+
+def takes_out(ward: Ward, *numbers: str, run: tuple[str, str] = AFTERWARDS, **asked: str) -> str:
+    if numbers:
+        ward.lists(*numbers)
+    return taken_out(ward.cycle, PROVED | asked, TANTO, run)
+
+
+def posts(ward: Ward, envelopes: int, number: str = "差-1") -> None:
+    asked = {
+        "posted_at": clock.now().isoformat(),
+        "post_office": "架空中央郵便局",
+        "envelopes": str(envelopes),
+        "receipt_number": number,
+    }
+    history = ward.cycle.history()
+    ward.cycle.note(enter_posting(history, asked, by_contractor=False, by=TANTO, at=clock.now()), by=TANTO)
+
+
+def test_a_letter_taken_out_after_the_delivery_is_not_to_be_posted(ward: Ward) -> None:
+    delivered(ward)
+    posts(ward, 38)
+    assert all_posted_at(ward.cycle.history()) is None
+    with pytest.raises(Refused, match=r"（納品 39封、差出し 38封）"):
+        require_posted(ward.cycle.history())
+    assert takes_out(ward, LONE_NOTICE) == "1"
+    assert not ward.list_path.exists()
+    history = ward.cycle.history()
+    assert (envelopes_to_post(history), all_posted_at(history) is not None) == (38, True)
+    require_posted(history)
+    with pytest.raises(Refused, match="納品 39封、納品後の引抜き 1封、差出し 39封"):
+        posts(ward, 1, "差-2")
+    assert takes_out(ward) == "1", "the task runs again"
+    assert len(ward.cycle.history().facts(DeliveredPulledOut)) == 1
+    nothing_personal_in(history)
+    names = {copy.name for copy in copies_of(history) if copy.is_open and copy.place == "一時保管領域"}
+    assert "delivered-pullout-1.csv" in names
+
+    index = read_dispatch(ward.cycle.vault, subject_of(ward), KNOWN[r.CompositionRecord], pulled(history))
+    told = {one.letter.notice_no: one for one in outcomes(index, history, ward.cycle.vault)}
+    assert (told[LONE_NOTICE].result, str(told[LONE_NOTICE].pulled_on)) == ("pulled", "2026-07-10")
+    assert (told[FIRST_NOTICE].result, str(told[FIRST_NOTICE].posted_on)) == ("sent", "2026-07-10")
+    without = index.without(pulled_numbers(ward.cycle.vault, ["delivered-pullout-1.csv"]))
+    out, lots = pulled_after_delivery(history), history.latest(r.DeliveryRecord).deliveries
+    posted = (r.LotDelivered(lot="1", envelopes=38),)
+    assert posting_differences(without, lots, posted, out) == []
+    (missing,) = posting_differences(without, lots, (r.LotDelivered(lot="1", envelopes=37),), out)
+    assert (missing.due, missing.told, LONE_NOTICE in missing.notices) == (38, 37, False)
+
+
+def subject_of(ward: Ward) -> str:
+    return ward.cycle.configuration.notice.subject
+
+
+def test_one_of_two_notices_in_an_envelope_leaves_the_envelope_to_be_posted(ward: Ward) -> None:
+    delivered(ward)
+    takes_out(ward, FIRST_NOTICE)
+    assert envelopes_to_post(ward.cycle.history()) == 39
+    with pytest.raises(Refused, match="先の依頼で抜き取ったもの"):
+        takes_out(ward, FIRST_NOTICE, run=("delivered_pull_out", "manual__after2"))
+    takes_out(ward, SECOND_NOTICE, run=("delivered_pull_out", "manual__after2"))
+    assert envelopes_to_post(ward.cycle.history()) == 38
+
+
+def test_what_was_entered_by_mistake_is_taken_back(ward: Ward) -> None:
+    delivered(ward)
+    takes_out(ward, LONE_NOTICE)
+    assert takes_out(ward, run=("delivered_pull_out", "manual__x"), decision="cancel") == "1"
+    assert envelopes_to_post(ward.cycle.history()) == 39
+    with pytest.raises(Refused, match="取り消す納品後の引抜きがありません"):
+        takes_out(ward, run=("delivered_pull_out", "manual__y"), decision="cancel")
+    assert takes_out(ward, LONE_NOTICE, run=("delivered_pull_out", "manual__after2")) == "2"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"sheets": "2"}, "一覧 1通、廃棄 2枚"),
+        ({"witness": "担当 一郎"}, "立会者が同じ"),
+        ({"witness": ""}, "足りないか、二通り"),
+        ({"certificate_number": "廃棄1"}, "足りないか、二通り"),
+        ({"destroyed_at": "2026-07-10T12:01:00+09:00"}, "未来です"),
+        ({"destroyed_at": "2026-06-30T11:00:00+09:00"}, "より前か、未来"),
+    ],
+)
+def test_without_a_proof_that_fits_nothing_is_entered(
+    ward: Ward, asked: dict[str, str], sentence: str
+) -> None:
+    delivered(ward)
+    with pytest.raises(Refused, match=sentence):
+        takes_out(ward, LONE_NOTICE, **asked)
+    assert ward.cycle.history().facts(DeliveredPulledOut) == []
+    assert ward.list_path.exists()
+
+
+def test_what_is_posted_cannot_be_taken_out_and_before_the_delivery_nothing_can(ward: Ward) -> None:
+    with pytest.raises(Refused, match="納品の照合が済んでいない"):
+        takes_out(ward, LONE_NOTICE)
+    delivered(ward)
+    posts(ward, 39)
+    with pytest.raises(Refused, match="納品 39封、差出し 39封、納品後の引抜き 1封"):
+        takes_out(ward, LONE_NOTICE)
+    ward.list_path.unlink()
+    with pytest.raises(Refused, match="引抜き受付フォルダにまだありません"):
+        takes_out(ward)
+
+
+def a_certificate(number: str, *, sheets: int) -> PapersDestroyed:
+    paper = a_destroyed_paper(what="pulled", sheets=sheets)
+    message = a_destruction_certificate(KNOWN, paper, certificate_number=number)
+    return PapersDestroyed(
+        party=FIRM.name,
+        message_sha256="4" * 64,
+        certificate_number=number,
+        papers=message.papers,
+        certified_at=message.certified_at,
+        responsible_person=MANAGER,
+    )
+
+
+def test_what_the_contractor_took_out_counts_once_his_certificate_is_there(ward: Ward) -> None:
+    delivered(ward)
+    his = BY_THE_CONTRACTOR | {"certificate_number": "廃棄1"}
+    with pytest.raises(Refused, match=r"一覧 1通、届いている残り 0枚"):
+        takes_out(ward, LONE_NOTICE, **his)
+    ward.cycle.note(a_certificate("廃棄1", sheets=1))
+    takes_out(ward, LONE_NOTICE, **his)
+    history = ward.cycle.history()
+    assert envelopes_to_post(history) == 38
+    (paper,) = [copy for copy in copies_of(history) if copy.what == "引き抜いたもの"]
+    assert (paper.quantity, paper.is_open) == (1, False)
+    with pytest.raises(Refused, match="届いている残り 0枚"):
+        takes_out(ward, "20260000004", run=("delivered_pull_out", "manual__after2"), **his)
+
+
+def test_a_letter_that_the_contractor_did_not_find_is_taken_out_of_what_he_delivered(ward: Ward) -> None:
+    running = opened_by_hand(ward)
+    not_found = {"pulled": 1, "not_found": 1}
+    running.note(fact_of_confirmation(running).model_copy(update=not_found))
+    delivered(ward)  # one envelope was to disappear, and was delivered all the same
+    ward.cycle.note(a_certificate("廃棄1", sheets=1))
+    posts(ward, 38)
+    takes_out(ward, LONE_NOTICE)
+    assert all_posted_at(ward.cycle.history()) is not None
+
+
+def test_after_the_results_were_told_nothing_is_taken_out(ward: Ward) -> None:
+    delivered(ward)
+    told = r.ResultsReturned(
+        file=KNOWN[r.CompositionRecord].print_file,
+        control_file=KNOWN[r.CompositionRecord].print_file,
+        layout_valid_from=clock.today(),
+        results={"sent": 40},
+        written_at=clock.now(),
+    )
+    ward.cycle.note(told)
+    with pytest.raises(Refused, match="発送結果を基幹系に返した後"):
+        takes_out(ward, LONE_NOTICE)

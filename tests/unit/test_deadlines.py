@@ -4,14 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.builders import (
-    CYCLE,
-    TANTO,
-    ACycle,
-    a_cycle,
-    a_decision,
-    a_digest,
-)
+from tests.builders import CYCLE, TANTO, ACycle, a_cycle, a_decision, a_digest, taken_after_delivery
 from tests.unit.copies.told import SUBCONTRACTOR, a_transfer
 from tests.unit.test_named_calendars import at
 from tests.unit.test_pullout import asked, said
@@ -35,7 +28,7 @@ from notice_cycle.dispatch_plan import Plan, plan_annual
 from notice_cycle.gates import RULES
 from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import Posted
-from notice_cycle.pullout import PulloutCancelled
+from notice_cycle.pullout import DeliveredPulloutCancelled, PulloutCancelled
 from notice_cycle.records import Fact, Record, record_kinds
 from notice_cycle.values import Occasion, Person
 
@@ -366,6 +359,14 @@ def test_the_posting_is_done_when_receipts_tell_all_that_was_delivered() -> None
     states = [the("posting", one.history(), now).state for one in (cycle, cycle.noting(first))]
     assert states == ["red", "red"]
     assert the("posting", cycle.noting(first, rest).history(), now).state == "done"
+    out = taken_after_delivery(cycle)
+    assert the("posting", cycle.noting(first, out).history(), now).state == "done"
+    back = DeliveredPulloutCancelled(pullout=1, cancelled_by=TANTO, cancelled_at=now)
+    assert the("posting", cycle.noting(first, out, back).history(), now).state == "red"
+    assert (
+        the("posting", cycle.noting(taken_after_delivery(cycle, envelopes=envelopes)).history(), now).state
+        == "done"
+    )
 
 
 # ---- whom to tell

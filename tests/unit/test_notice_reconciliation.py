@@ -138,12 +138,28 @@ class TestDelivered:
 
 
 def test_what_was_delivered_and_not_posted_is_named(dispatched: Dispatched) -> None:
-    assert posting_differences(dispatched, lots(2, 3), lots(2, 3)) == []
-    assert told(posting_differences(dispatched, lots(2, 3), lots(2, 1))) == [
+    assert posting_differences(dispatched, lots(2, 3), lots(2, 3), Pulled()) == []
+    assert told(posting_differences(dispatched, lots(2, 3), lots(2, 1), Pulled())) == [
         ("not_posted", "ロット2", 3, 1, [4, 5, 6])
     ]
     own = lots(5, named="L{:02}")
-    assert told(posting_differences(dispatched, own, ())) == [("not_posted", "L01", 5, 0, [])]
+    assert told(posting_differences(dispatched, own, (), Pulled())) == [("not_posted", "L01", 5, 0, [])]
+
+
+def test_what_was_taken_out_after_the_delivery_is_not_missed_at_the_posting(dispatched: Dispatched) -> None:
+    out, left = Pulled(requests=1, envelopes=1, by_lot=Counter({2: 1})), dispatched.without([number(5)])
+    assert posting_differences(left, lots(2, 3), lots(2, 2), out) == []
+    assert told(posting_differences(left, lots(2, 3), lots(2, 1), out)) == [
+        ("not_posted", "ロット2", 2, 1, [4, 6])
+    ]
+    assert told(posting_differences(left, lots(2, 3), lots(1, 2), out)) == [
+        ("not_posted", "ロット1", 2, 1, [1, 2, 3])
+    ]
+    own = lots(5, named="L{:02}")
+    assert posting_differences(left, own, lots(4, named="L{:02}"), out) == []
+    assert told(posting_differences(left, own, lots(3, named="L{:02}"), out)) == [
+        ("not_posted", "L01", 5, 3, [])
+    ]
 
 
 def test_an_index_that_is_not_the_compositions_is_refused(vault: CycleVault) -> None:

@@ -17,6 +17,7 @@ from tests.builders import (
     a_decision,
     a_digest,
     an_opening,
+    taken_after_delivery,
     the_configuration,
 )
 from tests.unit.register.world import DAY, a_register
@@ -267,6 +268,10 @@ def test_letters_that_were_all_posted_cannot_have_been_pulled() -> None:
         openings.histories[CYCLE] = delivered.noting(posted).history()
         return openings
 
+    all_out = delivered.noting(taken_after_delivery(delivered, envelopes=envelopes))
+    nothing_left = Openings(CYCLE)
+    nothing_left.histories[CYCLE] = all_out.history()
+    assert nothing_left.opened(request)[1].reprint_of == CYCLE
     assert after_posting(envelopes - 1).opened(request)[1].reprint_of == CYCLE
     with pytest.raises(Refused, match="すべて差し出したと記録されています"):
         after_posting(envelopes).opened(request)

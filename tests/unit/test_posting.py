@@ -5,7 +5,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.builders import CONFIG, CONTRACTOR, OPENED_AT, TANTO, ACycle, a_cycle, a_digest
+from tests.builders import (
+    CONFIG,
+    CONTRACTOR,
+    OPENED_AT,
+    TANTO,
+    ACycle,
+    a_cycle,
+    a_digest,
+    taken_after_delivery,
+)
 from tests.further_messages import a_posting_receipt
 
 from notice_cycle import records as r
@@ -18,6 +27,7 @@ from notice_cycle.posting import (
     Posted,
     contractor_posts,
     enter_posting,
+    envelopes_to_post,
     posted_envelopes,
     postings,
     require_posted,
@@ -124,6 +134,29 @@ def entered(cycle: ACycle = DELIVERED, *, by_contractor: bool = False, **changes
         "receipt_number": "差-1",
     }
     return enter_posting(cycle.history(), asked | changes, by_contractor=by_contractor, by=TANTO, at=LATER)
+
+
+class TestTakenOutAfterTheDelivery:
+    """Thirty-nine were delivered, one was taken out and destroyed."""
+
+    TAKEN = DELIVERED.noting(taken_after_delivery(DELIVERED))
+
+    def test_the_rest_is_all_that_is_to_be_posted(self) -> None:
+        cycle = self.TAKEN.noting(judged(a_posting_receipt(self.TAKEN, lots=lots(38)), self.TAKEN))
+        require_posted(cycle.history())
+        with pytest.raises(Refused, match=r"納品 39封、納品後の引抜き 1封、差出し 39封"):
+            judged(a_posting_receipt(self.TAKEN), self.TAKEN)
+
+    def test_fewer_are_still_missed_and_the_form_takes_no_more(self) -> None:
+        cycle = self.TAKEN.noting(entered(self.TAKEN, envelopes="37"))
+        with pytest.raises(Refused, match=r"納品 39封、納品後の引抜き 1封、差出し 37封"):
+            require_posted(cycle.history())
+        with pytest.raises(Refused, match="多くなります"):
+            entered(self.TAKEN)
+
+    def test_of_print_data_made_again_nothing_was_taken_out(self) -> None:
+        other = DELIVERED.noting(taken_after_delivery(DELIVERED, dispatch=a_digest("made before")))
+        assert envelopes_to_post(other.history()) == 39
 
 
 class TestEnteredByTheWard:

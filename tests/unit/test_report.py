@@ -1,7 +1,7 @@
 """発送回の報告書: told as far as the cycle has come, in counts, and hidden where a count would tell about a person."""
 
 import pytest
-from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, a_rule
+from tests.builders import CYCLE, OPENED_AT, TANTO, a_cycle, a_rule, taken_after_delivery
 
 from notice_cycle import records as r
 from notice_cycle.posting import Posted
@@ -130,6 +130,15 @@ def test_quantities_are_reconciled_from_persons_to_returned_letters() -> None:
         "届いた見込み（差出しから返戻を除く）": ("35封", "", ""),
     }
     assert "差出しが全部は記録されていません" in blocks(cycle)["数量の照合"].note
+
+
+def test_what_was_taken_out_after_the_delivery_is_no_difference_at_the_posting() -> None:
+    posted = Posted(receipt_number="1", party="", envelopes=38, post_office="架空郵便局", posted_at=OPENED_AT)
+    cycle = a_cycle().noting(posted, taken_after_delivery(a_cycle()))
+    rows = reconciled(cycle)
+    assert rows["納品後の引抜き"] == ("1通", "なくなる封筒 1封（廃棄の証明あり）", "")
+    assert rows["差出し"] == ("38封", "納品 39封、納品後の引抜き 1封", "±0")
+    assert blocks(cycle)["数量の照合"].note == ""
 
 
 def test_every_difference_is_named() -> None:

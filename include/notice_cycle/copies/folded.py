@@ -23,7 +23,7 @@ from notice_cycle.copies.facts import (
 from notice_cycle.exchange.messages import Carrier
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.pullout import pulled
+from notice_cycle.pullout import DeliveredPulledOut, certified_by_contractor, pulled
 from notice_cycle.records import (
     CompositionRecord,
     ContentReceiptRecord,
@@ -246,6 +246,11 @@ def _pullout_step(book: _Book, entry: Entry, step: PulloutStep) -> None:
         book.in_vault("引抜きの一覧", listed.name, listed.sha256, record)
     elif reader := _READERS.get(step.record):
         reader(book, record)
+
+
+@_reads(DeliveredPulledOut)
+def _pulled_out_after_delivery(book: _Book, entry: Entry, fact: DeliveredPulledOut) -> None:
+    book.in_vault("納品後の引抜きの一覧", fact.list_file.name, fact.list_file.sha256, entry)
 
 
 @_reads(DiscsMade)
@@ -479,7 +484,7 @@ def _settle_paper(book: _Book, history: CycleHistory) -> None:
     for what, sheets in (
         ("spoilage", record.sheets_spoiled),
         ("test", record.sheets_test),
-        ("pulled", out.sheets - out.replaced),
+        ("pulled", out.sheets - out.replaced + certified_by_contractor(history)),
         ("replaced", out.replaced),
     ):
         papers = [

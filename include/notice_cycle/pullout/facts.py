@@ -76,3 +76,54 @@ class PulloutConfirmed(Fact):
     not_found: int
     done_at: datetime
     done_by: str
+
+
+# ---- after the delivery
+
+METHODS_JA = {"shredding": "裁断", "dissolving": "溶解", "incineration": "焼却"}
+"""How paper is destroyed."""
+
+STAFF_PATTERN = r"^[^0-9０-９]{1,30}$"
+"""A member of the staff by name; no number of an insured person."""
+
+
+class Destroyed(Frozen):
+    """What the ward itself destroyed, before a witness. `sheets`: as they were counted."""
+
+    sheets: int
+    method: Literal["shredding", "dissolving", "incineration"]
+    destroyed_at: datetime
+    operator: str
+    witness: str
+
+
+class DeliveredPulledOut(Fact):
+    """納品後の引抜き: delivered letters taken out and destroyed, by the ward (`destroyed`) or by the contractor.
+
+    `certificate_number`: of the contractor's 廃棄証明書; empty where the ward destroyed. `dispatch`: as in a pull-out.
+    """
+
+    label_ja = "納品後の引抜き"
+    pullout: int
+    dispatch: Digest
+    dag_id: str
+    run_id: str
+    notices: int
+    by_reason: dict[str, int]
+    envelopes: int
+    opened: int
+    lots: tuple[LotEmptied, ...]
+    list_file: StoredFile
+    destroyed: Destroyed | None
+    certificate_number: str
+    entered_by: Person
+    entered_at: datetime
+
+
+class DeliveredPulloutCancelled(Fact):
+    """納品後の引抜きの取消し: entered by mistake, the letters are to be posted all the same."""
+
+    label_ja = "納品後の引抜きの取消し"
+    pullout: int
+    cancelled_by: Person
+    cancelled_at: datetime

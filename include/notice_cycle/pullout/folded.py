@@ -10,12 +10,19 @@ from enum import StrEnum
 
 from notice_cycle.ledger.entry import Entry
 from notice_cycle.ledger.history import CycleHistory, R
-from notice_cycle.pullout.facts import PulloutCancelled, PulloutConfirmed, PulloutRequested
+from notice_cycle.pullout.facts import (
+    DeliveredPulledOut,
+    DeliveredPulloutCancelled,
+    PulloutCancelled,
+    PulloutConfirmed,
+    PulloutRequested,
+)
 from notice_cycle.records import (
     CompositionRecord,
     ConflictDecided,
     ContentReceiptRecord,
     Decision,
+    DeliveryRecord,
     EncryptionRecord,
     HandoverApprovalRecord,
     HandoverRecord,
@@ -119,6 +126,43 @@ def confirmation_of(history: CycleHistory, pullout: int) -> PulloutConfirmed | N
     ]
     return said[-1] if said else None
 
+
+# ---- after the delivery
+
+
+def taken_after_delivery(history: CycleHistory) -> tuple[DeliveredPulledOut, ...]:
+    """Those that stand, oldest first: of the current print file, delivered, not cancelled."""
+    composition = history.find(CompositionRecord)
+    if composition is None or history.find(DeliveryRecord) is None:
+        return ()
+    cancelled = {one.pullout for one in history.facts(DeliveredPulloutCancelled)}
+    return tuple(
+        one
+        for one in history.facts(DeliveredPulledOut)
+        if one.pullout not in cancelled and one.dispatch == composition.print_file.sha256
+    )
+
+
+def pulled_after_delivery(history: CycleHistory) -> Pulled:
+    """What they take off the envelopes that are to be posted."""
+    standing, by_lot = taken_after_delivery(history), Counter[int]()
+    for one in standing:
+        by_lot.update({lot.lot_no: lot.envelopes for lot in one.lots})
+    return Pulled(
+        requests=len(standing),
+        notices=sum(one.notices for one in standing),
+        envelopes=by_lot.total(),
+        by_lot=by_lot,
+        lists=tuple(one.list_file.name for one in standing),
+    )
+
+
+def certified_by_contractor(history: CycleHistory) -> int:
+    """Sheets of which the contractor's certificate is the proof, beside those of pull-outs before the delivery."""
+    return sum(one.notices for one in taken_after_delivery(history) if one.destroyed is None)
+
+
+# ---- helpers
 
 _STATES: tuple[tuple[type[Record], State], ...] = (
     (ContentReceiptRecord, State.OPENED),

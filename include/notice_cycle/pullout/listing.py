@@ -163,18 +163,10 @@ def request_pullout(
 
     `configuration`: the cycle's own. Gives the fact, and the record of the list as of a print file.
     """
-    listing = configuration_of_list(configuration)
-    by_notice, by_subject = (listing.heading_of(item) for item in ("notice_no", configuration.notice.subject))
-    heading, wanted = read_list(desk, cycle, by_notice=by_notice, by_subject=by_subject)
-    letters = list(_letters(vault, configuration.notice.subject))
-    earlier = set(_asked_before(history, vault, listing))
-    chosen, by_reason = _chosen(letters, wanted, earlier, is_notice=heading == by_notice)
-    gone_before = _emptied(letters, earlier)
-    gone = _emptied(letters, earlier | {one.notice_no for one in chosen}) - gone_before
-    lot_of = {one.envelope_no: one.lot_no for one in letters}
-    lots = Counter(lot_of[envelope] for envelope in gone)
-    touched = {one.envelope_no for one in chosen}
-    list_file = _kept(vault, pullout_list(number), listing, chosen, cycle=cycle, synthetic=synthetic)
+    before = [one.request.list_file.name for one in pullouts(history) if one.state != State.CANCELLED]
+    taken = take_out(vault, desk, configuration, cycle=cycle, earlier=listed_in(vault, before, configuration))
+    name = pullout_list(number)
+    list_file = keep_list(vault, name, configuration, taken.letters, cycle=cycle, synthetic=synthetic)
     request = PulloutRequested(
         pullout=number,
         number=f"{cycle}-引抜き{number}",
@@ -182,16 +174,97 @@ def request_pullout(
         dispatch=history.latest(CompositionRecord).print_file.sha256,
         dag_id=run[0],
         run_id=run[1],
-        notices=len(chosen),
-        by_reason=dict(sorted(by_reason.items())),
-        envelopes=len(gone),
-        opened=len(touched - gone),
-        lots=tuple(LotEmptied(lot_no=lot, envelopes=count) for lot, count in sorted(lots.items())),
+        notices=len(taken.letters),
+        by_reason=taken.by_reason,
+        envelopes=taken.envelopes,
+        opened=taken.opened,
+        lots=taken.lots,
         list_file=list_file,
         requested_by=by,
         requested_at=at,
     )
-    return request, _as_print_file(chosen, touched, list_file, listing)
+    return request, _as_print_file(taken, list_file, configuration_of_list(configuration))
+
+
+@dataclass(frozen=True)
+class TakenOut:
+    """The letters that a list names, as they lie; `envelopes` disappear with them, `opened` stay with a notice less."""
+
+    letters: tuple[Letter, ...]
+    by_reason: dict[str, int]
+    lots: tuple[LotEmptied, ...]
+    opened: int
+
+    @property
+    def envelopes(self) -> int:
+        """How many disappear."""
+        return sum(lot.envelopes for lot in self.lots)
+
+
+def take_out(
+    vault: CycleVault,
+    desk: Path,
+    configuration: Configuration,
+    *,
+    cycle: str,
+    earlier: set[str],
+    uncertain: frozenset[str] = frozenset(),
+) -> TakenOut:
+    """Finds every letter of the officer's list. Raises NotThereYet, Refused.
+
+    `earlier`: notices that were taken out before and may not be named again; `uncertain`: those of which nobody knows.
+    """
+    listing, subject = configuration_of_list(configuration), configuration.notice.subject
+    by_notice, by_subject = (listing.heading_of(item) for item in ("notice_no", subject))
+    heading, wanted = read_list(desk, cycle, by_notice=by_notice, by_subject=by_subject)
+    letters = list(_letters(vault, subject))
+    chosen, by_reason = _chosen(letters, wanted, earlier, is_notice=heading == by_notice)
+    named = {one.notice_no for one in chosen}
+    before = (earlier | uncertain) - named
+    gone = _emptied(letters, before | named) - _emptied(letters, before)
+    lot_of = {one.envelope_no: one.lot_no for one in letters}
+    lots = Counter(lot_of[envelope] for envelope in gone)
+    return TakenOut(
+        letters=tuple(chosen),
+        by_reason=dict(sorted(by_reason.items())),
+        lots=tuple(LotEmptied(lot_no=lot, envelopes=count) for lot, count in sorted(lots.items())),
+        opened=len({one.envelope_no for one in chosen} - gone),
+    )
+
+
+def listed_in(vault: CycleVault, names: Iterable[str], configuration: Configuration) -> set[str]:
+    """The notices that lists in the vault name."""
+    layout = configuration_of_list(configuration).layout
+    place = next(at for at, column in enumerate(layout.columns) if column.item == "notice_no")
+    found: set[str] = set()
+    for name in names:
+        with vault.reading(name) as source:
+            text = source.read().decode(_ENCODINGS[layout.charset])
+        found.update(row[place] for row in list(csv.reader(io.StringIO(text, newline="")))[1:])
+    return found
+
+
+def keep_list(
+    vault: CycleVault,
+    name: str,
+    configuration: Configuration,
+    chosen: Sequence[Letter],
+    *,
+    cycle: str,
+    synthetic: bool,
+) -> StoredFile:
+    """Leaves the letters in the vault, in the form in which a contractor gets them."""
+    listing = configuration_of_list(configuration)
+    constants = {"data_kind": marking(synthetic=synthetic), "cycle": cycle}
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    rows.writerow([column.heading_ja for column in listing.layout.columns])
+    for letter in chosen:
+        known = constants | vars(letter) | {listing.notice.subject: letter.subject}
+        rows.writerow([known[column.item] for column in listing.layout.columns])
+    with vault.writing(name) as artefact:
+        artefact.buffer.write(text.getvalue().encode(_ENCODINGS[listing.layout.charset]))
+    return artefact.stored
 
 
 def _letters(vault: CycleVault, subject: str) -> Iterator[Letter]:
@@ -208,17 +281,6 @@ def _letters(vault: CycleVault, subject: str) -> Iterator[Letter]:
                     row["lot_no"],
                     row["position_in_lot"],
                 )
-
-
-def _asked_before(history: CycleHistory, vault: CycleVault, listing: Configuration) -> Iterator[str]:
-    """The notices that an earlier request names, unless it was cancelled."""
-    place = next(at for at, column in enumerate(listing.layout.columns) if column.item == "notice_no")
-    for one in pullouts(history):
-        if one.state == State.CANCELLED:
-            continue
-        with vault.reading(one.request.list_file.name) as source:
-            text = source.read().decode(_ENCODINGS[listing.layout.charset])
-        yield from (row[place] for row in list(csv.reader(io.StringIO(text, newline="")))[1:])
 
 
 def _chosen(
@@ -257,36 +319,13 @@ def _emptied(letters: Iterable[Letter], taken: set[str]) -> set[int]:
     return {envelope for envelope, count in inside.items() if out[envelope] == count}
 
 
-def _kept(
-    vault: CycleVault,
-    name: str,
-    listing: Configuration,
-    chosen: Sequence[Letter],
-    *,
-    cycle: str,
-    synthetic: bool,
-) -> StoredFile:
-    constants = {"data_kind": marking(synthetic=synthetic), "cycle": cycle}
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    rows.writerow([column.heading_ja for column in listing.layout.columns])
-    for letter in chosen:
-        known = constants | vars(letter) | {listing.notice.subject: letter.subject}
-        rows.writerow([known[column.item] for column in listing.layout.columns])
-    with vault.writing(name) as artefact:
-        artefact.buffer.write(text.getvalue().encode(_ENCODINGS[listing.layout.charset]))
-    return artefact.stored
-
-
-def _as_print_file(
-    chosen: Sequence[Letter], touched: set[int], list_file: StoredFile, listing: Configuration
-) -> CompositionRecord:
+def _as_print_file(taken: TakenOut, list_file: StoredFile, listing: Configuration) -> CompositionRecord:
     return CompositionRecord(
         quantities=Quantities(
-            persons=len({letter.subject for letter in chosen}),
-            notices=len(chosen),
-            envelopes=len(touched),
-            sheets=len(chosen),
+            persons=len({letter.subject for letter in taken.letters}),
+            notices=len(taken.letters),
+            envelopes=taken.envelopes + taken.opened,
+            sheets=len(taken.letters),
         ),
         totals={},
         layout=listing.layout.id,

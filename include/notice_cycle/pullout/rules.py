@@ -61,7 +61,7 @@ def require_askable(history: CycleHistory, configuration: Configuration, *, at: 
     if history.find(DeliveryRecord):
         raise Refused(
             "納品の照合が済んでいるため、引抜きは依頼できません。",
-            advice="納品された封筒から区で抜き取るか、差出しを電話で止めてもらってください。差し出されていれば、事故として受け付けます。",
+            advice="納品された封筒から抜いて廃棄し、「納品後の引抜き」に記録してください。差し出されていれば、事故として受け付けます。",
         )
     if history.find(StagingWipeRecord) is None:
         raise Refused(

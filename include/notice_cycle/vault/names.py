@@ -20,6 +20,11 @@ def pullout_list(pullout: int) -> str:
     return f"pullout-{pullout}.csv"
 
 
+def delivered_pullout_list(pullout: int) -> str:
+    """The notices that were taken out after the delivery."""
+    return f"delivered-pullout-{pullout}.csv"
+
+
 def pullout_passphrase(pullout: int) -> str:
     """The passphrase of a pull-out's package."""
     return f"pullout-{pullout}-passphrase.key"
