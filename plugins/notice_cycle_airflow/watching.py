@@ -246,7 +246,7 @@ def _incidents(ledger: Ledger, config: Path, now: datetime) -> list[IncidentRemi
             one,
             now,
             party_ja=register.name_of(one.reported.party),
-            section=next(iter(sections_concerned(ledger, one.reported.cycles)), ""),
+            sections=sections_concerned(ledger, one.reported.cycles) or ("",),
         )
     ]
 

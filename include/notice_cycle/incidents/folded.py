@@ -187,7 +187,7 @@ class Incident(Frozen):
 
 
 class IncidentReminder(Frozen):
-    """A clock as deadline_watch tells it; told once as near and once as late."""
+    """A clock as deadline_watch tells it to a section concerned; told once as near and once as late."""
 
     number: str
     party_ja: str
@@ -197,8 +197,8 @@ class IncidentReminder(Frozen):
 
     @property
     def id(self) -> str:
-        """The clock at its level."""
-        return f"incident:{self.number}:{self.clock.step}:{self.state}"
+        """The clock at its level, for its section."""
+        return f"incident:{self.number}:{self.clock.step}:{self.state}:{self.section}"
 
     def is_over(self, now: datetime) -> bool:
         """Whether the moment by which it is due has passed."""
@@ -249,9 +249,9 @@ FINAL_REMINDER_DAYS = 10
 
 
 def incident_reminders(
-    incident: Incident, now: datetime, *, party_ja: str, section: str
+    incident: Incident, now: datetime, *, party_ja: str, sections: Iterable[str]
 ) -> list[IncidentReminder]:
-    """What is to be told of an incident now, and whose it is."""
+    """What is to be told of an incident now, to each section concerned."""
     return [
         IncidentReminder(
             number=incident.number,
@@ -260,6 +260,7 @@ def incident_reminders(
             state="red" if now >= clock.red_at else "amber",
             section=section,
         )
+        for section in sections
         for clock in incident.clocks()
         if clock.step != "final_report" or now >= clock.due_at - timedelta(days=FINAL_REMINDER_DAYS)
     ]

@@ -11,7 +11,7 @@ from tests.unit.incidents.test_incidents import ANSWERS, EVERYTHING
 from tests.unit.register.world import DAY, KACHO, PRINT, TANTO
 
 from notice_cycle import records as r
-from notice_cycle.errors import Refused
+from notice_cycle.errors import CannotLook, Refused
 from notice_cycle.incidents.entering import (
     find_incident,
     read_incidents,
@@ -26,6 +26,7 @@ from notice_cycle.ledger.store import Ledger
 from notice_cycle.register import read_register
 from notice_cycle.register.kinds import IncidentHoldEntry
 from notice_cycle.settings import Settings
+from notice_cycle.values import canonical, sha256
 
 AT = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 
@@ -109,6 +110,30 @@ def test_the_draft_is_printed_once(ledger: Ledger, tmp_path: Path) -> None:
     assert drafts[0] == drafts[1]
     assert [path.name for path in (tmp_path / "tray").iterdir()] == ["事故2026-001-速報案.pdf"]
     assert len(ledger.entries(kind=IncidentReportDrafted.kind())) == 1
+
+
+def test_every_section_of_the_cycles_chosen_is_told(ledger: Ledger, moved: Path) -> None:  # noqa: F811
+    a_cycle(persons=250).up_to(r.ReceiptRecord).entered_in(ledger)
+    other = a_cycle(cycle="2026-burden_certificate-annual-01", run_id="manual__2")
+    configuration = other[r.OpeningRecord].configuration
+    of_care = configuration | {"notice": configuration["notice"] | {"section": "地域包括ケア推進課"}}
+    opening = {
+        "notice": "burden_certificate",
+        "configuration": of_care,
+        "configuration_sha256": sha256(canonical(of_care)),
+    }
+    other.with_(opening=opening).up_to(r.ReceiptRecord).entered_in(ledger)
+    report(ledger, CONFIG, ANSWERS | {"cycles": f"{CYCLE}\n{other.id}"}, by=TANTO, at=AT)
+    box = Mailbox()
+    box.fails_after = 1
+    with pytest.raises(CannotLook):
+        looked(ledger, moved, "Sat 2026-07-04 13:00", box)
+    box.fails_after = None
+    looked(ledger, moved, "Sat 2026-07-04 13:00", box)
+    assert [mail.to for mail in box] == ["houkatsu-kacho@ward.example", "kaigo-kacho@ward.example"]
+    assert all("【期限超過】7月4日（土）　事故 2026-001 速報" in mail.text for mail in box)
+    looked(ledger, moved, "Sat 2026-07-04 15:00", box)
+    assert len(box) == 2
 
 
 def test_the_laws_clock_is_told_on_a_closed_day_too_and_once(ledger: Ledger, moved: Path) -> None:  # noqa: F811

@@ -200,7 +200,7 @@ def test_kacho_may_decide_that_no_report_is_needed() -> None:
 
 
 def told(incident: Incident, moment: str) -> dict[str, tuple[str, str]]:
-    found = incident_reminders(incident, at(moment), party_ja="架空印刷株式会社", section="介護保険課")
+    found = incident_reminders(incident, at(moment), party_ja="架空印刷株式会社", sections=["介護保険課"])
     return {one.clock.step: (one.state, one.tell) for one in found}
 
 
@@ -216,6 +216,18 @@ def told(incident: Incident, moment: str) -> dict[str, tuple[str, str]]:
 )  # fmt: skip
 def test_the_clocks_of_an_incident(moment: str, expected: dict[str, tuple[str, str]]) -> None:
     assert told(an_incident(), moment) == expected
+
+
+def test_every_section_concerned_is_told_and_remembered_apart() -> None:
+    sections = ("介護保険課", "地域包括ケア推進課")
+    now = at("Sat 2026-07-04 13:00")
+    found = incident_reminders(an_incident(), now, party_ja="架空印刷株式会社", sections=sections)
+    assert [(one.clock.step, one.section) for one in found] == [
+        (step, section)
+        for section in sections
+        for step in ("notified", "written_report", "preliminary_report")
+    ]
+    assert len({one.id for one in found}) == 6
 
 
 def test_a_stamp_stops_its_clock_and_the_end_stops_all() -> None:
