@@ -234,6 +234,7 @@ class Line(Frozen):
     why_ja: str
     advice_ja: str
     section_ja: str
+    section: str
     link: str
     level: Level
     told: Told | None
@@ -247,10 +248,12 @@ class Line(Frozen):
 
 
 class Outgoing(Frozen):
-    """A mail and what is to be entered as told once it is sent."""
+    """A mail and what is to be entered as told once it is sent. `template`: which kind; `section`: whose dispatch."""
 
     mail: Mail
     told: tuple[Told, ...]
+    template: str
+    section: str
 
 
 Keys = Collection[tuple[str, str, int, datetime]]
@@ -279,16 +282,17 @@ def mails_of_a_look(
     copies: dict[str, list[Line]] = {}
     for one in watched:
         for due in one.dues:
-            fresh = [each for each in to_tell(due, now, one.escalation, calendars) if each.key not in told]
+            levels = to_tell(due, now, one.escalation, calendars)
+            fresh = [each for each in levels if each.key not in told]
             for each in fresh:
                 line = _line(due, one, post, each.to_role, each)
                 new.setdefault(people.address(each.to_role, section=one.section), []).append(line)
-                if (
-                    due.who == "contractor"
-                    and one.party in people.copied_parties
-                    and each.level <= Level.OVERDUE
-                ):
-                    copies.setdefault(one.party, []).append(line)
+            if due.who == "contractor" and one.party in people.copied_parties:
+                copied = [each.copied for each in levels if each.level <= Level.OVERDUE]
+                own_steps = [
+                    _line(due, one, post, "section", each) for each in copied if each.key not in told
+                ]
+                copies.setdefault(one.party, []).extend(own_steps)
             if _is_of_today(due, now):
                 role: Role = "section" if due.who == "contractor" else due.who
                 own = next((each for each in fresh if each.to_role == role), None)
@@ -306,7 +310,7 @@ def mails_of_a_look(
             sent.append(_single(address, lines[0], post))
         elif lines:
             sent.append(_digest(address, lines, now, post))
-    return sent + [_copy(party, lines, people, post) for party, lines in sorted(copies.items())]
+    return sent + [_copy(party, lines, people, post) for party, lines in sorted(copies.items()) if lines]
 
 
 def _is_of_today(due: Due, now: datetime) -> bool:
@@ -328,6 +332,7 @@ def _line(due: Due, one: Watched, post: Post, role: Role, told: Told | None) -> 
         why_ja=due.why_ja,
         advice_ja=due.advice_ja,
         section_ja=f"運用手順書の「{due.runbook_anchor}」の節",
+        section=one.section,
         link=f"{post.base_url}{one.run_path}",
         level=told.level if told else Level.OVERDUE if due.state == "red" else Level.SOON,
         told=told,
@@ -367,6 +372,7 @@ def _reminded(reminder: Reminder, told: Keys, now: datetime, post: Post) -> Line
         why_ja=reminder.why_ja,
         advice_ja=reminder.advice_ja,
         section_ja=f"運用手順書の「{reminder.runbook_anchor}」の節",
+        section=reminder.section,
         link=post.base_url,
         level=mark.level,
         told=mark,
@@ -402,8 +408,9 @@ def _single(address: str, line: Line, post: Post) -> Outgoing:
         "link": line.link,
     }
     told = _told_of([line])
-    mail = post.mail(_TEMPLATES[line.level], address, facts, thread=line.subject, once=_keys(told))
-    return Outgoing(mail=mail, told=told)
+    template = _TEMPLATES[line.level]
+    mail = post.mail(template, address, facts, thread=line.subject, once=_keys(told))
+    return Outgoing(mail=mail, told=told, template=template, section=line.section)
 
 
 def _digest(address: str, lines: Sequence[Line], now: datetime, post: Post) -> Outgoing:
@@ -415,25 +422,25 @@ def _digest(address: str, lines: Sequence[Line], now: datetime, post: Post) -> O
         thread=_thread(lines),
         once=_keys(told),
     )
-    return Outgoing(mail=mail, told=told)
+    return Outgoing(mail=mail, told=told, template="digest", section=lines[0].section)
 
 
 def _today(
     address: str, new: Sequence[Line], today: Sequence[Line], told: Keys, *, now: datetime, post: Post
 ) -> Outgoing | None:
     """今日の一枚, once a morning, to whoever has something to do or to know."""
-    morning = datetime.combine(_day(now), LOOKS[0], clock.TOKYO)
-    mark = Told(subject=TODAY, milestone=address, level=Level.SOON, to_role="section", due_at=morning)
-    if now.astimezone(clock.TOKYO).hour >= _NOON or mark.key in told:
-        return None
     known = {(line.subject, line.label_ja) for line in today}
     lines = [*today, *(line for line in new if (line.subject, line.label_ja) not in known)]
     if not lines:
         return None
+    morning = datetime.combine(_day(now), LOOKS[0], clock.TOKYO)
+    mark = Told(subject=TODAY, milestone=address, level=Level.SOON, to_role=lines[0].role, due_at=morning)
+    if now.astimezone(clock.TOKYO).hour >= _NOON or mark.key in told:
+        return None
     by_noon = [line for line in lines if line.due_at <= datetime.combine(_day(now), time(_NOON), clock.TOKYO)]
     facts = {"day": said_day(_day(now)), "by_noon": str(len(by_noon)), **_several(lines, post)}
     mail = post.mail(TODAY, address, facts, thread=f"{TODAY}-{_day(now):%Y-%m}", once=_keys([mark]))
-    return Outgoing(mail=mail, told=(*_told_of(new), mark))
+    return Outgoing(mail=mail, told=(*_told_of(new), mark), template=TODAY, section=lines[0].section)
 
 
 _NOON = 12
@@ -447,8 +454,9 @@ def _copy(party: str, lines: Sequence[Line], people: People, post: Post) -> Outg
     ]
     facts = {"count": str(len(lines)), "lines": "\n".join(listed), "link": ""}
     to = people.address("contractor", party=party)
-    mail = post.mail("contractor_due", to, facts, thread=_thread(lines), once=_keys(_told_of(lines)))
-    return Outgoing(mail=mail, told=())
+    told = _told_of(lines)
+    mail = post.mail("contractor_due", to, facts, thread=_thread(lines), once=_keys(told))
+    return Outgoing(mail=mail, told=told, template="contractor_due", section=lines[0].section)
 
 
 def _several(lines: Sequence[Line], post: Post) -> dict[str, str]:

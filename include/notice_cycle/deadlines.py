@@ -223,6 +223,11 @@ class Told(Frozen):
         return (self.subject, self.milestone, int(self.level), self.due_at)
 
     @property
+    def copied(self) -> "Told":
+        """The same as the contractor's copy tells it, remembered apart."""
+        return self.model_copy(update={"milestone": f"copy:{self.milestone}", "to_role": "contractor"})
+
+    @property
     def cycle(self) -> str | None:
         """The cycle it is entered under; None for what belongs to no cycle."""
         return self.subject if re.match(CYCLE_ID_PATTERN, self.subject) else None

@@ -77,5 +77,13 @@ def tell_closing_missed(context: Any) -> None:
         "due": said(moment),
         "link": f"{settings.base_url}/dags/{run['dag_id']}/runs/{run['dag_run_id']}",
     }
-    for address in {people.address("director", section=notice.section), people.operator}:
-        deliver(post.mail("closing_missed", address, facts, thread=str(run["dag_id"]), once=[facts["run"]]))
+    failed: Exception | None = None
+    for address in sorted({people.address("director", section=notice.section), people.operator}):
+        try:
+            deliver(
+                post.mail("closing_missed", address, facts, thread=str(run["dag_id"]), once=[facts["run"]])
+            )
+        except Exception as unsent:  # the other is told all the same
+            failed = unsent
+    if failed:
+        raise failed

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from airflow.sdk.exceptions import AirflowException
+
 from notice_cycle import clock
 from notice_cycle.alerts import Mail, Post
 from notice_cycle.catalogue import Configuration
@@ -12,6 +14,8 @@ from notice_cycle.people import People
 from notice_cycle.quantities import find_untold, mail_of, told
 from notice_cycle.records import ClosingRecord, OpeningRecord, QuantitiesTold
 from notice_cycle.settings import Settings
+from notice_cycle.unsent_mail import STOPS_THE_REST, MailUnsent
+from notice_cycle_airflow.notifiers.ward_mail import reason_of
 
 _log = logging.getLogger(__name__)
 Deliver = Callable[[Mail], None]
@@ -46,8 +50,30 @@ def try_to_tell_quantities(
         )
 
 
-def tell_all_quantities(ledger: Ledger, settings: Settings, actor: System, deliver: Deliver) -> int:
-    """Every open cycle's. How many were told."""
+def tell_all_quantities(
+    ledger: Ledger, settings: Settings, actor: System, deliver: Deliver
+) -> tuple[int, list[MailUnsent]]:
+    """Every open cycle's. How many were told, and what did not go out: it is tried again at the next look."""
     cycles = [str(entry.cycle) for entry in ledger.entries(kind=OpeningRecord.kind())]
-    is_open = (cycle for cycle in cycles if ledger.history(cycle).entry_of(ClosingRecord) is None)
-    return sum(tell_quantities(ledger, settings, cycle, actor, deliver) for cycle in is_open)
+    told, unsent = 0, []
+    for cycle in cycles:
+        if ledger.history(cycle).entry_of(ClosingRecord) is not None:
+            continue
+        try:
+            told += tell_quantities(ledger, settings, cycle, actor, deliver)
+        except (OSError, AirflowException) as failed:  # smtplib's errors are OSErrors too
+            _log.error("数量の通知を送れませんでした（%s）。", type(failed).__name__)
+            reason = reason_of(failed)
+            unsent.append(
+                MailUnsent(
+                    template="quantities",
+                    subject=cycle,
+                    to_role="contractor",
+                    section="",
+                    reason=reason,
+                    tried_at=clock.now(),
+                )
+            )
+            if reason in STOPS_THE_REST:
+                break
+    return told, unsent

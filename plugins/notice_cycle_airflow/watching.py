@@ -1,33 +1,35 @@
 """One look of deadline_watch: what is due in every open dispatch, told once a level, and remembered in the ledger.
 
 Judging and wording are the domain's; here the ledger is read, the mails are handed over and what was told is
-entered. A mail that cannot be sent fails the task, and its retry tells only what is not yet remembered.
+entered. A mail that the server refuses is entered as well and fails the task once the others have gone; a server that
+does not answer fails it at once, to be tried again. Either way only what is not yet remembered is told the next time.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
+from typing import cast
 
 from notice_cycle import clock
 from notice_cycle.alerts import Mail, Outgoing, Post, Reminder, Watched, mails_of_a_look
 from notice_cycle.business_calendar import Calendars
 from notice_cycle.catalogue import Notice, load_notice, notice_ids
-from notice_cycle.deadline_rules import Deadlines
+from notice_cycle.deadline_rules import ROLES_JA, Deadlines, Role
 from notice_cycle.deadlines import (
     AlertSent,
     Due,
     first_cycle_id,
     judge,
     load,
+    next_look,
     opened,
     plan_of,
     preparation_of,
     settled_elsewhere,
 )
 from notice_cycle.dispatch_plan import Plan
-from notice_cycle.errors import CannotLook, NoticeCycleError
+from notice_cycle.errors import CannotLook, NoticeCycleError, Refused
 from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.heartbeat import Heartbeat
 from notice_cycle.incidents.entering import read_incidents, sections_concerned
@@ -47,6 +49,15 @@ from notice_cycle.quantities import planned_for_year
 from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
 from notice_cycle.register import GateExcepted, Register, due_reminders, read_exceptions, read_register
 from notice_cycle.settings import Settings
+from notice_cycle.unsent_mail import (
+    REASONS_JA,
+    STOPS_THE_REST,
+    MailUnsent,
+    UnsentReminder,
+    unsent_dues,
+    unsent_reminders,
+)
+from notice_cycle_airflow.notifiers.ward_mail import note_unsent, reason_of
 from notice_cycle_airflow.quantities import tell_all_quantities
 from notice_cycle_airflow.views import PREPARATION
 
@@ -72,8 +83,9 @@ def look(
         return "今日は閉庁日です。知らせは次の開庁日に届きます。"
     people = People.load(settings.config_folder)
     told = prepared = 0
+    unsent: list[MailUnsent] = []
     if not calendars.ward.why_closed(today):
-        told = tell_all_quantities(ledger, settings, actor, partial(_hand_over, deliver=deliver))
+        told, unsent = tell_all_quantities(ledger, settings, actor, deliver)
         prepared = open_preparations(
             ledger, settings.config_folder, deadlines, calendars, now=now, actor=actor
         )
@@ -81,7 +93,11 @@ def look(
         of_the_register, unreadable = _reminders(
             ledger, settings.config_folder, today, calendars, people.register_section
         )
-        reminders = [*incidents, *of_the_register]
+        reminders = [
+            *incidents,
+            *of_the_register,
+            *_unsent_before(ledger, settings.config_folder, calendars, now),
+        ]
     sending = mails_of_a_look(
         watched,
         reminders,
@@ -91,12 +107,22 @@ def look(
         calendars=calendars,
         post=Post.of(settings, people),
     )
-    for outgoing in sending:
-        _hand_over(outgoing.mail, deliver)
-        _remember(outgoing, ledger, actor, now)
+    unsent += _send(sending, deliver, ledger, actor, now)
+    note_unsent(ledger, unsent, actor)
+    if away := [one for one in unsent if one.reason in STOPS_THE_REST]:
+        raise CannotLook(
+            f"メールサーバーに渡せません（{REASONS_JA[away[0].reason]}）。",
+            advice="自動で再試行します。続くときは、メールサーバーの稼働と接続 smtp_default を確かめてください。",
+        )
     _beat(calendars)
     if unreadable:
         raise unreadable  # only now: a mistake in the register silences no due date
+    if unsent:
+        raise Refused(
+            f"届けられなかった知らせが{len(unsent):,}件あります（{_whom_ja(unsent)}）。",
+            advice="宛先（people.yaml・parties.yaml）とメールサーバーの記録を確かめて直し、急ぐものは電話で伝えてください。"
+            "ほかの宛先には届いています。次の見回りで、もう一度送ります。",
+        )
     late = sum(due.state == "red" for one in watched for due in one.dues)
     begun = f"準備の開始 {prepared}件、" if prepared else ""
     return f"発送回 {len(watched)}件、{begun}期限超過 {late}件、メール {len(sending) + told}通。"
@@ -251,14 +277,42 @@ def _incidents(ledger: Ledger, config: Path, now: datetime) -> list[IncidentRemi
     ]
 
 
-def _hand_over(mail: Mail, deliver: Callable[[Mail], None]) -> None:
-    try:
-        deliver(mail)
-    except OSError as away:  # smtplib's errors are OSErrors too
-        raise CannotLook(
-            f"メールサーバーに渡せません（{type(away).__name__}）。",
-            advice="自動で再試行します。続くときは、メールサーバーの稼働と接続 smtp_default を確かめてください。",
-        ) from None
+def _send(
+    sending: Sequence[Outgoing], deliver: Callable[[Mail], None], ledger: Ledger, actor: System, now: datetime
+) -> list[MailUnsent]:
+    """Sends each mail and remembers it. Gives what did not go out.
+
+    One that is refused stops no other. A server that breaks off may do so for one mail; twice in a row it is away.
+    """
+    unsent: list[MailUnsent] = []
+    broke_off = False
+    for place, outgoing in enumerate(sending):
+        try:
+            deliver(outgoing.mail)
+        except Exception as failed:
+            reason = reason_of(failed)
+            _log.error("メールを送れませんでした（%s: %s）。", outgoing.template, type(failed).__name__)
+            is_away = broke_off and reason in STOPS_THE_REST
+            tried = sending[place:] if is_away else [outgoing]
+            unsent += [one for each in tried for one in unsent_dues(each, reason, now)]
+            if is_away:
+                break
+            broke_off = reason in STOPS_THE_REST
+        else:
+            broke_off = False
+            _remember(outgoing, ledger, actor, now)
+    return unsent
+
+
+def _unsent_before(ledger: Ledger, config: Path, calendars: Calendars, now: datetime) -> list[UnsentReminder]:
+    """Of earlier looks, not of this one: a retry some minutes later sends them all the same."""
+    known = [MailUnsent.model_validate(entry.data) for entry in ledger.entries(kind=MailUnsent.kind())]
+    earlier = [one for one in known if next_look(one.tried_at, calendars) <= now]
+    return unsent_reminders(earlier, _told_before(ledger), config, ledger.history)
+
+
+def _whom_ja(unsent: Sequence[MailUnsent]) -> str:
+    return "・".join(dict.fromkeys(ROLES_JA[cast(Role, one.to_role)] for one in unsent))
 
 
 def _told_before(ledger: Ledger) -> set[tuple[str, str, int, datetime]]:

@@ -51,6 +51,7 @@ from notice_cycle.result_file import ResultColumn
 from notice_cycle.returned_mail import ReturnedMail
 from notice_cycle.stage import CYCLE_RECORDS, STAGES, predecessor_of
 from notice_cycle.strays import StraysFound
+from notice_cycle.unsent_mail import MailUnsent
 from notice_cycle_airflow.pools import POOLS
 from notice_cycle_airflow.roles import ROLES
 
@@ -62,6 +63,7 @@ assert {
     CopiesDeclared,
     CopyTransferred,
     CopyViolation,
+    MailUnsent,
     PapersDestroyed,
     Posted,
     PulloutRequested,

@@ -32,6 +32,15 @@ class Letterbox:
     recipients: list[list[str]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    refuses: set[str] = field(default_factory=set)
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.refuses:
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content

@@ -5,6 +5,7 @@ import re
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
 from tests.builders import CONFIG, CYCLE, TASK, a_cycle, a_decision
@@ -15,11 +16,12 @@ from notice_cycle import clock
 from notice_cycle import records as r
 from notice_cycle.alerts import Mail
 from notice_cycle.deadlines import AlertSent, load
-from notice_cycle.errors import CannotLook, NotConfigured
+from notice_cycle.errors import CannotLook, NotConfigured, Refused
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.preparation import PreparationOpened
 from notice_cycle.register.reminders import Reminder
 from notice_cycle.settings import Settings
+from notice_cycle.unsent_mail import MailUnsent
 from notice_cycle_airflow import watching
 from notice_cycle_airflow.views import preparation
 from notice_cycle_airflow.watching import look, under_watch
@@ -29,10 +31,16 @@ class Mailbox(list[Mail]):
     """Stands for the mail server; `fails_after` so many mails it does not answer any more."""
 
     fails_after: int | None = None
+    refused: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
 
     def __call__(self, mail: Mail) -> None:
         if self.fails_after is not None and len(self) >= self.fails_after:
             raise OSError("away")
+        if mail.to in self.dropped:
+            raise SMTPServerDisconnected("closed")
+        if mail.to in self.refused:
+            raise SMTPRecipientsRefused({mail.to: (550, b"no such user")})
         self.append(mail)
 
     def to(self, address: str) -> list[str]:
@@ -99,6 +107,107 @@ def test_a_look_that_broke_off_tells_the_rest_and_nothing_twice(ledger: Ledger, 
     whole = {mail.to for mail in (*broken, *rest)}
     assert {"kaigo-shonin@ward.example", "joho-system@ward.example"} <= whole
     assert len(whole) == len(broken) + len(rest)
+
+
+APPROVER, OPERATOR, SECTION = (
+    f"{name}@ward.example" for name in ("kaigo-shonin", "joho-system", "kaigo-hoken")
+)
+
+
+def unsent(ledger: Ledger) -> list[MailUnsent]:
+    return [MailUnsent.model_validate(entry.data) for entry in ledger.entries(kind=MailUnsent.kind())]
+
+
+def test_a_refused_address_stops_no_other_and_is_tried_again_at_every_look(
+    ledger: Ledger, moved: Path, heartbeat: Path
+) -> None:
+    a_cycle().up_to(r.CompositionRecord).entered_in(ledger)
+    box, whole = Mailbox(), Mailbox()
+    box.refused = frozenset({APPROVER})
+    with pytest.raises(Refused, match=r"届けられなかった知らせが\d+件あります（[^）]*承認者"):
+        looked(ledger, moved, "Mon 2026-07-06 09:00", box)
+    assert OPERATOR in {mail.to for mail in box}
+    assert APPROVER not in {mail.to for mail in box}
+    assert heartbeat.exists(), "it has looked"
+    known = unsent(ledger)
+    (of_the_approval,) = [one for one in known if one.milestone == "approval"]
+    assert (of_the_approval.to_role, of_the_approval.reason, of_the_approval.level) == (
+        "approver",
+        "refused",
+        0,
+    )
+    sent = len(box)
+    with pytest.raises(Refused):
+        looked(ledger, moved, "Mon 2026-07-06 09:10", box)
+    assert (len(box), unsent(ledger)) == (sent, known), "a retry tells nobody twice and enters nothing new"
+
+    with pytest.raises(Refused):
+        looked(ledger, moved, "Mon 2026-07-06 13:00", box)
+    (told,) = [mail.text for mail in box[sent:] if mail.to == OPERATOR]
+    assert re.search(
+        r"届かなかったメール \d件（情報システム運用）　承認者（介護保険課）\n　→ メールサーバーが宛先か内容を断りました",
+        told,
+    )
+    looked(ledger, moved, "Mon 2026-07-06 15:00", whole)  # the address is put right
+    assert len(whole.to(APPROVER)) == 1
+    assert whole.to(OPERATOR) == [] or "届かなかった" not in "".join(mail.text for mail in whole)
+    again = Mailbox()
+    looked(ledger, moved, "Mon 2026-07-06 15:10", again)
+    assert again.to(APPROVER) == []
+
+
+def test_a_server_that_was_away_for_minutes_is_in_the_ledger_and_in_nobodys_mail(
+    ledger: Ledger, moved: Path
+) -> None:
+    a_cycle().up_to(r.CompositionRecord).entered_in(ledger)
+    away, back, later = Mailbox(), Mailbox(), Mailbox()
+    away.fails_after = 0
+    with pytest.raises(CannotLook, match="メールサーバーに接続できませんでした"):
+        looked(ledger, moved, "Mon 2026-07-06 09:00", away)
+    assert {one.reason for one in unsent(ledger)} == {"away"}
+    looked(ledger, moved, "Mon 2026-07-06 09:05", back)
+    looked(ledger, moved, "Mon 2026-07-06 13:00", later)
+    assert [mail for mail in (*back, *later) if "届かなかったメール" in mail.text] == []
+
+
+def test_a_server_that_breaks_off_at_one_mail_has_the_others(ledger: Ledger, moved: Path) -> None:
+    a_cycle().up_to(r.CompositionRecord).entered_in(ledger)
+    box = Mailbox()
+    box.dropped = frozenset({OPERATOR})
+    with pytest.raises(CannotLook):
+        looked(ledger, moved, "Mon 2026-07-06 09:00", box)
+    assert APPROVER in {mail.to for mail in box}
+    assert {(one.to_role, one.reason) for one in unsent(ledger)} == {("operator", "away")}
+
+
+def test_what_a_task_could_not_say_is_told_at_the_next_look_once(ledger: Ledger, moved: Path) -> None:
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    lost = MailUnsent(
+        template="form_waiting", subject=CYCLE, to_role="section", section="介護保険課", reason="away",
+        tried_at=at("Thu 2026-07-02 19:20"),
+    )  # fmt: skip
+    ledger.note(CYCLE, lost, TASK)
+    box, again = Mailbox(), Mailbox()
+    looked(ledger, moved, "Fri 2026-07-03 09:00", box)
+    (page,) = [mail for mail in box if mail.to == SECTION]
+    assert "【今日の一枚】" in page.subject
+    assert "届かなかったメール「回答のお願い」" in page.text
+    assert any("届かなかったメール" in mail.text for mail in box if mail.to == OPERATOR)
+    looked(ledger, moved, "Fri 2026-07-03 13:00", again)
+    assert [mail for mail in again if "届かなかったメール" in mail.text] == []
+
+
+def test_quantities_that_the_contractors_server_refuses_silence_no_due_date(
+    ledger: Ledger, moved: Path
+) -> None:
+    a_cycle().up_to(r.HandoverApprovalRecord).entered_in(ledger)
+    box = Mailbox()
+    box.refused = frozenset({"uketsuke@print.example"})
+    with pytest.raises(Refused, match="委託先"):
+        looked(ledger, moved, "Mon 2026-07-06 13:00", box)
+    assert box.to(OPERATOR)
+    (of_the_quantities,) = [one for one in unsent(ledger) if one.template == "quantities"]
+    assert (of_the_quantities.subject, of_the_quantities.to_role) == (CYCLE, "contractor")
 
 
 def test_a_closed_day_is_quiet_and_leaves_its_sign_of_life(

@@ -145,8 +145,13 @@ def test_confirmed_quantities_go_out_once_and_a_failure_loses_nothing(cycle: Run
     assert cycle.history().facts(r.QuantitiesTold) == []
     with pytest.raises(OSError, match="away"):
         tell_quantities(*one, away)
-    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == 1
-    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == 0
+    told, unsent = tell_all_quantities(cycle.ledger, cycle.settings, TASK, away)
+    assert (told, [(lost.subject, lost.to_role, lost.reason) for lost in unsent]) == (
+        0,
+        [(CYCLE, "contractor", "away")],
+    )
+    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == (1, [])
+    assert tell_all_quantities(cycle.ledger, cycle.settings, TASK, sent.append) == (0, [])
     try_to_tell_quantities(*one, sent.append)
     assert [mail.to for mail in sent] == ["uketsuke@print.example"]
     (fact,) = cycle.history().facts(r.QuantitiesTold)

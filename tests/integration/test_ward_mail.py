@@ -3,18 +3,30 @@
 import json
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.builders import CONFIG
+from tests.builders import CONFIG, TASK, a_cycle
 from tests.integration.mail_servers import PASSWORD, USER, Letterbox, a_certificate, a_mail_server
+from tests.integration.test_deadline_watch import moved  # noqa: F401 - a fixture
+from tests.unit.test_named_calendars import at
 
+from notice_cycle import clock
+from notice_cycle import records as r
 from notice_cycle.alerts import Mail, sample_mail
+from notice_cycle.errors import CannotLook, Refused
+from notice_cycle.ledger.store import Ledger
+from notice_cycle.settings import Settings
+from notice_cycle.unsent_mail import MailUnsent
+from notice_cycle_airflow import run_context
 from notice_cycle_airflow.notifiers.ward_mail import TOLD_TO, WardMail, deliver
+from notice_cycle_airflow.watching import look
 
 MAIL = Mail(
     to="kaigo-hoken@ward.example",
@@ -133,6 +145,85 @@ def test_a_violation_is_told_to_the_office_and_its_superiors_once_each(
     WardMail("violation", TOLD_TO["violation"], A_VIOLATION, section).notify(A_TASK)
     assert guarded.recipients == [[f"{name}@ward.example"] for name in names]
     assert len({mail["References"] for mail in guarded.mails}) == 1
+
+
+CHIEF = "kaigo-kakaricho@ward.example"
+
+
+def unsent(ledger: Ledger) -> list[tuple[str, str, str, str]]:
+    kept = [MailUnsent.model_validate(entry.data) for entry in ledger.entries(kind=MailUnsent.kind())]
+    return [(one.template, one.subject, one.to_role, one.reason) for one in kept]
+
+
+def test_what_the_server_refuses_is_in_the_ledger_and_the_others_have_it(
+    guarded: Letterbox, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    connected(monkeypatch, guarded.port)
+    monkeypatch.setattr(run_context, "open_ledger", lambda: ledger)
+    guarded.refuses = {CHIEF}
+    for _ in range(2):
+        WardMail("violation", TOLD_TO["violation"], A_VIOLATION, "介護保険課").notify(A_TASK)
+    names = ["kaigo-hoken", "kaigo-kacho", "joho-system"]
+    assert guarded.recipients == [[f"{name}@ward.example"] for name in names] * 2
+    assert unsent(ledger) == [("violation", A_VIOLATION["cycle"], "chief", "refused")]
+    (entry,) = ledger.entries(kind=MailUnsent.kind())
+    assert entry.cycle == A_VIOLATION["cycle"]
+    assert "@" not in entry.text()
+    assert ledger.verify().holds
+
+
+@pytest.mark.parametrize("reason", ["login", "away"])
+def test_a_server_that_takes_nothing_is_remembered_for_every_role(
+    reason: str, guarded: Letterbox, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = free.getsockname()[1]
+    port, password = (guarded.port, "wrong") if reason == "login" else (nobody, PASSWORD)
+    connected(monkeypatch, port, password=password)
+    monkeypatch.setattr(run_context, "open_ledger", lambda: ledger)
+    WardMail(
+        "discrepancy", TOLD_TO["discrepancy"], A_VIOLATION | {"notice": "x", "message": "y"}, "介護保険課"
+    ).notify(A_TASK)
+    cycle = A_VIOLATION["cycle"]
+    assert unsent(ledger) == [("discrepancy", cycle, role, reason) for role in ("section", "operator")]
+
+
+def test_without_a_ledger_a_mail_that_is_not_sent_stops_nothing(
+    guarded: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Ledger:
+        raise CannotLook("証跡台帳に接続できません。")
+
+    connected(monkeypatch, guarded.port)
+    monkeypatch.setattr(run_context, "open_ledger", away)
+    guarded.refuses = {"joho-system@ward.example"}
+    WardMail("task_failed", facts=A_VIOLATION).notify(A_TASK)
+    assert guarded.mails == []
+
+
+def test_a_look_over_a_real_server_tells_the_refused_office_as_soon_as_its_address_is_right(
+    guarded: Letterbox,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Ledger,
+    moved: Path,  # noqa: F811
+) -> None:
+    connected(monkeypatch, guarded.port)
+    a_cycle().up_to(r.ValidationRecord).entered_in(ledger)
+    guarded.refuses = {"kaigo-hoken@ward.example"}
+
+    def looks(moment: str) -> str:
+        clock.move_to(at(moment) + timedelta(seconds=5), moved)
+        return look(ledger, Settings({}), TASK, deliver)
+
+    with pytest.raises(Refused, match="担当"):
+        looks("Fri 2026-07-03 13:00")
+    assert ["kaigo-hoken@ward.example"] not in guarded.recipients
+    others = len(guarded.recipients)
+    assert others, "everybody else has theirs"
+    guarded.refuses = set()
+    looks("Fri 2026-07-03 15:00")
+    assert guarded.recipients[others:].count(["kaigo-hoken@ward.example"]) == 1
+    assert "section" in {role for _, _, role, reason in unsent(ledger) if reason == "refused"}
 
 
 def test_it_carries_its_thread(guarded: Letterbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,7 +223,10 @@ def test_a_contractor_that_agreed_is_told_of_its_own_steps_only() -> None:
     (copy,) = [one for one in sent if one.mail.to == PRINT]
     assert "受領通知（第1段階）" in copy.mail.text
     assert "http" not in copy.mail.text
-    assert copy.told == ()
+    assert [(told.milestone, told.to_role) for told in copy.told] == [("copy:receipt", "contractor")]
+    again = a_look(handed_over("Mon 2026-07-06 11:30"), moment="Mon 2026-07-06 15:00", told=keys([copy]))
+    assert to(again, PRINT) == []
+    assert len(to(again, TANTO)) == 1  # the copy that went says nothing of the section's own mail
     overdue = a_look(UNREAD, moment="Wed 2026-07-08 13:00")
     assert to(overdue, PRINT) == []  # the section's own delay is nobody else's business
 

@@ -1,23 +1,30 @@
 """Mails to the ward's officers over the SMTP connection: Japanese, plain, with what happened, what to do and a link.
 
 What a mail says is notice_cycle.alerts' business, who gets it notice_cycle.people's. `WardMail` tells from a task
-and stops nothing when it cannot: the web UI shows the same facts. `deliver` raises, for whoever must know that a
-mail went out. No personal data.
+and stops nothing when it cannot: the web UI shows the same facts, and the ledger remembers that it could not, for the
+next look of deadline_watch. `deliver` raises, for whoever must know that a mail went out. No personal data.
 """
 
 import logging
 import re
+import smtplib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import get_current_context
 from airflow.sdk.bases.notifier import BaseNotifier
+from airflow.sdk.exceptions import AirflowException
 
 from notice_cycle import clock
 from notice_cycle.alerts import Mail, Post
 from notice_cycle.deadline_rules import Role
+from notice_cycle.ledger.entry import System
+from notice_cycle.ledger.store import Ledger
 from notice_cycle.people import People
 from notice_cycle.settings import Settings
+from notice_cycle.unsent_mail import MailUnsent, Reason, new_ones
+from notice_cycle.values import CYCLE_ID_PATTERN
 
 _log = logging.getLogger(__name__)
 SMTP_CONNECTION = "smtp_default"
@@ -47,12 +54,37 @@ class WardMail(BaseNotifier):
                 self._send(context, cast(Role, role), written_to)
             except Exception as unsent:
                 _log.error("メールを送れませんでした（%s: %s）。", self.template, type(unsent).__name__)
+                self._remember(context, role, reason_of(unsent))
+
+    def _remember(self, context: Any, role: str, reason: Reason) -> None:
+        from notice_cycle_airflow.run_context import open_ledger
+
+        subject = self.facts.get("cycle") or _thread(context)
+        try:
+            note_unsent(
+                open_ledger(),
+                [
+                    MailUnsent(
+                        template=self.template,
+                        subject=subject,
+                        to_role=role,
+                        section="" if role == "operator" else self._whose(context),
+                        reason=reason,
+                        tried_at=clock.now(),
+                    )
+                ],
+                System(task=str(context["ti"].task_id)),
+            )
+        except Exception as lost:  # the mail may have been about a ledger that is away
+            _log.error("送れなかったことを証跡台帳に残せません（%s）。", type(lost).__name__)
+
+    def _whose(self, context: Any) -> str:
+        return self.section or str(getattr(context.get("task"), "owner", ""))
 
     def _send(self, context: Any, role: Role, written_to: set[str]) -> None:
         settings = Settings()
         people = People.load(settings.config_folder)
-        section = self.section or str(getattr(context.get("task"), "owner", ""))
-        to = people.address(role, section=section)
+        to = people.address(role, section=self._whose(context))
         if to in written_to:
             return  # one address for two roles
         facts = {**_facts(context, settings.base_url), **self.facts}
@@ -97,6 +129,27 @@ def deliver(mail: Mail) -> None:
         hook.send_email_smtp(
             to=mail.to, subject=mail.subject, html_content=mail.html, custom_headers=mail.headers
         )
+
+
+def reason_of(unsent: Exception) -> Reason:
+    """Why the mail server did not take a mail, as far as an officer must know."""
+    match unsent:
+        case smtplib.SMTPAuthenticationError():
+            return "login"
+        case smtplib.SMTPRecipientsRefused() | smtplib.SMTPSenderRefused() | smtplib.SMTPDataError():
+            return "refused"
+        case OSError() | AirflowException():  # smtplib's other errors, and what the hook makes of some
+            return "away"
+        case _:
+            return "other"
+
+
+def note_unsent(ledger: Ledger, found: Sequence[MailUnsent], actor: System) -> None:
+    """Enters what did not go out, each once."""
+    known = [MailUnsent.model_validate(entry.data) for entry in ledger.entries(kind=MailUnsent.kind())]
+    for one in new_ones(found, known):
+        cycle = one.subject if re.match(CYCLE_ID_PATTERN, one.subject) else None
+        ledger.note(cycle, one, actor)
 
 
 def _thread(context: Any) -> str:
