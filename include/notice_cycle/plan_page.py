@@ -8,13 +8,16 @@ from collections.abc import Collection
 from datetime import datetime
 
 from notice_cycle.business_calendar import Calendars
-from notice_cycle.catalogue import Notice
+from notice_cycle.catalogue import Configuration, Notice
 from notice_cycle.deadline_rules import ROLES_JA, Deadlines
 from notice_cycle.deadlines import Due, judge, plan_of
 from notice_cycle.dispatch_plan import Plan, Row, arrival, dated, rows, said_day, what_if
 from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.handover.route import route_of
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.opening import OF_INVENTED_DATA
 from notice_cycle.records import HandoverRecord
+from notice_cycle.register import Register
 from notice_cycle.stage import stage_of
 from notice_cycle.values import Frozen
 
@@ -76,10 +79,26 @@ def plan_page(
     now: datetime,
     slip: int = 0,
     met: Collection[str] = (),
+    register: Register | None = None,
 ) -> PlanPage:
-    """The page as of `now`. `met`: milestones that another cycle has settled."""
+    """The page as of `now`. `met`: milestones that another cycle has settled. `register`: what contracts there are."""
     plan, synthetic = plan_of(history, notice, deadlines, calendars), history.opening.synthetic
-    return page_of(cycle, plan, history, notice, calendars, synthetic=synthetic, now=now, slip=slip, met=met)
+    page = page_of(cycle, plan, history, notice, calendars, synthetic=synthetic, now=now, slip=slip, met=met)
+    if register is None or page.handed_over or not _is_outside_contract(plan, history, register, now):
+        return page
+    outside = f"契約外です: {register.name_of(notice.party)}との、引渡しの日にこの通知書をこの経路で渡せる契約が、登録簿にありません。このままでは引渡しの前に止まります。"
+    return page.model_copy(update={"remarks": (outside, *page.remarks)})
+
+
+def _is_outside_contract(plan: Plan, history: CycleHistory, register: Register, now: datetime) -> bool:
+    """As the gate before the hand-over will judge, told from the opening on. A rehearsal may precede the contract."""
+    opening = history.opening
+    if opening.synthetic and opening.reason_code in OF_INVENTED_DATA:
+        return False
+    configuration = Configuration.model_validate(opening.configuration)
+    day = max(plan.handover, tokyo_date(now))
+    covering = register.contracts_for(opening.notice, configuration.party.id, day)
+    return all(route_of(history, configuration) not in held.content.methods for held in covering)
 
 
 def page_of(

@@ -1,9 +1,11 @@
 """The plan as its page shows it: the mails' due dates and states, and what a later hand-over would do."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from tests.builders import CONFIG, CYCLE, a_cycle
+from tests.unit.register.world import a_register
 from tests.unit.test_named_calendars import at
 from tests.unit.test_pullout import asked
 
@@ -54,6 +56,35 @@ def test_the_page_reads_in_order_with_weekdays() -> None:
     (receipt,) = [line for line in told.lines if line.label_ja == "受領通知（第1段階）"]
     assert receipt.due_ja.endswith("（見込み）")
     assert receipt.state == "open"
+
+
+@pytest.mark.parametrize(
+    ("register", "outside"),
+    [
+        ({}, False),
+        ({"without": ["contract/2026-premium"]}, True),
+        ({"alter": {"contract/2026-premium": {"valid_until": date(2026, 7, 5)}}}, True),  # ends before the hand-over
+        ({"alter": {"contract/2026-premium": {"methods": ("dvd",)}}}, True),
+        ({"alter": {"contract/2026-premium": {"notices": ("reminder",)}}}, True),
+    ],
+)  # fmt: skip
+def test_a_dispatch_that_no_contract_covers_says_so_from_the_opening_on(
+    register: dict[str, Any], outside: bool
+) -> None:
+    known, moment = a_register(**register), "Wed 2026-07-01 13:00"
+    told = page(r.OpeningRecord, moment, register=known)
+    assert any(remark.startswith("契約外です: 架空印刷株式会社") for remark in told.remarks) is outside
+    handed = page(r.HandoverRecord, moment, register=known)
+    assert not any("契約外" in remark for remark in handed.remarks)
+
+
+def test_a_rehearsal_may_precede_its_contract() -> None:
+    history = a_cycle().up_to(r.OpeningRecord).with_(opening={"reason_code": "rehearsal"}).history()
+    nothing_yet = a_register(without=["contract"])
+    told = plan_page(
+        CYCLE, history, NOTICE, DEADLINES, CALENDARS, now=at("Wed 2026-07-01 13:00"), register=nothing_yet
+    )
+    assert not any("契約外" in remark for remark in told.remarks)
 
 
 def test_a_slip_of_one_day_is_told_as_the_command_tells_it() -> None:

@@ -59,20 +59,22 @@ def _plan(dag_id: str, run_id: str, slip: int) -> PlanPage | None:
     settings, opening = Settings(), history.opening
     deadlines, calendars = load(settings.config_folder)
     notice = load_notice(settings.config_folder, opening.notice)
+    ledger = Ledger(settings.ledger_reader_dsn)
     confirmed = [
         YearSettingsRecord.model_validate(entry.data)
-        for entry in Ledger(settings.ledger_reader_dsn).entries(kind=YearSettingsRecord.kind())
+        for entry in ledger.entries(kind=YearSettingsRecord.kind())
     ]
+    register = read_register(ledger, settings.config_folder, clock.today())
     rules = deadlines.rules(opening.notice, opening.fiscal_year, notice.party)
     met = settled_elsewhere(opening.fiscal_year, confirmed, rules)
     if opening.occasion is Occasion.ANNUAL:
         plan = plan_of(history, notice, deadlines, calendars)
-        ledger = Ledger(settings.ledger_reader_dsn)
-        register = read_register(ledger, settings.config_folder, clock.today())
         met |= readiness(
             plan, notice, register, calendars, today=clock.today(), exceptions=read_exceptions(ledger)
         ).settled
-    return plan_page(cycle, history, notice, deadlines, calendars, now=clock.now(), slip=slip, met=met)
+    return plan_page(
+        cycle, history, notice, deadlines, calendars, now=clock.now(), slip=slip, met=met, register=register
+    )
 
 
 def days_of(told: PlanPage) -> str:
