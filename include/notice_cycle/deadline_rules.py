@@ -134,12 +134,16 @@ class Escalation(Frozen):
 
 
 class Rules(Frozen):
-    """What holds for one notice, fiscal year and contractor. `reasons_ja`: why it differs from the default."""
+    """What holds for one notice, fiscal year and contractor. `reasons_ja`: why it differs from the default.
+
+    `of_the_year_ja`: those that are about the yearly plan alone; a run by hand counts from its opening.
+    """
 
     plan: PlanRule
     milestones: tuple[Milestone, ...]
     escalation: Escalation
     reasons_ja: tuple[str, ...] = ()
+    of_the_year_ja: tuple[str, ...] = ()
 
     def milestone(self, named: str) -> Milestone:
         """A milestone by its id. Raises KeyError."""
@@ -186,16 +190,16 @@ class Deadlines(Frozen):
 
     def rules(self, notice: str, fiscal_year: int, party: str) -> Rules:
         """What holds for a notice in a fiscal year with a contractor (an id of parties.yaml)."""
-        plan, milestones, reasons = self.plan, {one.id: one for one in self.milestones}, []
-        for override in self.overrides:
-            if override.matches(notice, fiscal_year, party):
-                plan, milestones = self._changed(override, plan, milestones)
-                reasons.append(override.reason_ja)
+        plan, milestones = self.plan, {one.id: one for one in self.milestones}
+        holding = [one for one in self.overrides if one.matches(notice, fiscal_year, party)]
+        for override in holding:
+            plan, milestones = self._changed(override, plan, milestones)
         return Rules(
             plan=plan,
             milestones=tuple(milestones.values()),
             escalation=self.escalation,
-            reasons_ja=tuple(reasons),
+            reasons_ja=tuple(one.reason_ja for one in holding),
+            of_the_year_ja=tuple(one.reason_ja for one in holding if one.plan and not one.milestones),
         )
 
     @staticmethod

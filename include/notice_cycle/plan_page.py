@@ -19,7 +19,7 @@ from notice_cycle.opening import OF_INVENTED_DATA
 from notice_cycle.records import HandoverRecord
 from notice_cycle.register import Register
 from notice_cycle.stage import stage_of
-from notice_cycle.values import Frozen
+from notice_cycle.values import Frozen, Occasion
 
 SLIPS = range(1, 11)
 """By how many business days of the ward a page may ask 「遅れたら」."""
@@ -122,11 +122,16 @@ def page_of(
         notice_ja=notice.name_ja,
         synthetic=synthetic,
         days=_days(shown, calendars),
-        remarks=(*plan.rules.reasons_ja, *plan.conflicts(calendars)),
+        remarks=(*_reasons(plan), *plan.conflicts(calendars)),
         lines=_lines(shown, dues, calendars, is_open=history is not None),
         handed_over=handed is not None,
         slip=_slip(plan, slip, calendars) if slip and not handed else None,
     )
+
+
+def _reasons(plan: Plan) -> tuple[str, ...]:
+    of_the_year = () if plan.occasion is Occasion.ANNUAL else plan.rules.of_the_year_ja
+    return tuple(reason for reason in plan.rules.reasons_ja if reason not in of_the_year)
 
 
 def _days(plan: Plan, calendars: Calendars) -> tuple[tuple[str, str], ...]:

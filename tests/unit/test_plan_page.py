@@ -78,6 +78,14 @@ def test_a_dispatch_that_no_contract_covers_says_so_from_the_opening_on(
     assert not any("契約外" in remark for remark in handed.remarks)
 
 
+def test_a_run_by_hand_is_not_said_to_count_from_the_first_due_date() -> None:
+    moment, words = "Wed 2026-07-01 13:00", "第1期の納期限から数える"
+    assert any(words in remark for remark in page(r.OpeningRecord, moment).remarks)
+    by_hand = a_cycle().up_to(r.OpeningRecord).with_(opening={"occasion": "supplementary"}).history()
+    told = plan_page(CYCLE, by_hand, NOTICE, DEADLINES, CALENDARS, now=at(moment))
+    assert not any(words in remark for remark in told.remarks)
+
+
 def test_a_rehearsal_may_precede_its_contract() -> None:
     history = a_cycle().up_to(r.OpeningRecord).with_(opening={"reason_code": "rehearsal"}).history()
     nothing_yet = a_register(without=["contract"])

@@ -97,7 +97,7 @@ def lines_of(told: PlanPage) -> str:
     )
     head = "".join(f"<th>{name}</th>" for name in ("期限", "状態", "だれが", "何を", "段階"))
     return (
-        "<section><h2>期限</h2><p>「見込み」は、前の段階が期限どおりに済んだときの日です。</p>"
+        "<section><h2>期限</h2><p>「見込み」は、前の段階が期限どおりに済んだときの日です。「一覧だけ」の行は、この発送回では知らせません。</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 
