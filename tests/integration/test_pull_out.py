@@ -5,6 +5,8 @@ The contractor answers with the kit, from what lies on his host and from the pri
 
 import csv
 import io
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +40,7 @@ from tests.further_messages import a_destroyed_paper, a_destruction_certificate
 from tests.integration.sftp_hosts import SftpHost, embedded_host
 from tests.pulled_out import the_list, with_the_list_erased
 from tests.unit.contractor_kit.packages import quick_encryption
+from tests.unit.contractor_kit.test_stock_tools import run, run_age
 from tests.unit.copies.good import GOOD
 
 from contractor_kit import answers
@@ -96,6 +99,7 @@ from notice_cycle_airflow.sending import send_package, withdraw_packages
 from notice_cycle_airflow.sensors.contractor_reply import ContractorReplySensor
 from notice_cycle_airflow.sensors.pullout_confirmation import PulloutConfirmationSensor
 
+EXCHANGE_DOCUMENT = (Path(__file__).parents[2] / "docs" / "exchange-format.md").read_text(encoding="utf-8")
 KNOWN = GOOD.up_to(r.StagingWipeRecord)
 FIRM = a_contractor()
 ASKED = {"decision": "request", "purpose": "引抜き"}
@@ -263,8 +267,6 @@ def approved(ward: Ward, running: RunningPullout) -> None:
 
 def passphrase_from(tray: Path) -> passphrase.Passphrase:
     """As the contractor reads it from the paper."""
-    import re
-
     from pypdf import PdfReader
 
     (paper,) = [path for path in tray.iterdir() if "PW" in path.name]
@@ -517,6 +519,110 @@ async def test_a_list_whose_notice_is_lost_goes_out_anew_and_the_first_one_is_ta
     running.enter(the_list(KNOWN)[r.ReceiptRecord])
     running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
     assert running.history().latest(r.PassphraseNoticeRecord).notice_number == f"{KNOWN.id}-PW3"
+
+
+# ---- without our kit
+
+
+class StockContractor:
+    """Who has age, sha256sum, ssh-keygen, a text editor and the exchange document."""
+
+    def __init__(self, ward: Ward, package: str) -> None:
+        self.ward, self.package = ward, package
+        self.folder, self.desk = ward.host.on_disk(f"to_contractor/{package}"), ward.folder / "stock"
+        self.desk.mkdir()
+        self.key = a_key_file(ward.folder / "stock_key")
+        line = SigningKey.load(self.key).public_line
+        signers = ward.folder / "allowed_signers"
+        signers.write_text(f'{FIRM.name} namespaces="notice-cycle-message" {line}\n')
+
+    def checks(self) -> dict[str, Any]:
+        """The checksums and the ward's signature; gives what the manifest says."""
+        run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=self.folder)
+        line = SigningKey.load(self.ward.cycle.settings.signing_key).public_line
+        signers, manifest = self.desk / "ward_signers", (self.folder / "manifest.json").read_bytes()
+        signers.write_text(f'ward namespaces="{MANIFEST_NAMESPACE}" {line}\n')
+        signed = ("-Y", "verify", "-f", str(signers), "-I", "ward", "-n", MANIFEST_NAMESPACE)
+        run("ssh-keygen", *signed, "-s", "manifest.json.sig", cwd=self.folder, said=manifest)
+        return dict(json.loads(manifest))
+
+    def digest(self, path: Path) -> str:
+        return run("sha256sum", str(path)).split()[0]
+
+    def writes(self, kind: str, *, about: str = "", **put_in: Any) -> None:
+        """The document's example with what is true put in, signed; into the folder of a package."""
+        (block,) = re.findall(
+            rf'^```json\n(\{{\n  "format": "notice-cycle-message/1",\n  "message": "{kind}",\n.*?)^```$',
+            EXCHANGE_DOCUMENT,
+            re.MULTILINE | re.DOTALL,
+        )
+        said = json.loads(block)
+        known = {"manifest_sha256": self.digest(self.folder / "manifest.json")}
+        assert put_in.keys() <= said.keys()
+        path = self.desk / f"{kind}.json"
+        path.write_text(json.dumps(said | known | put_in, ensure_ascii=False, indent=2), encoding="utf-8")
+        run("ssh-keygen", "-Y", "sign", "-f", str(self.key), "-n", "notice-cycle-message", str(path))
+        answers = self.ward.answers / (about or self.package)
+        answers.mkdir(parents=True, exist_ok=True)
+        for name in (f"{path.name}.sig", path.name):
+            shutil.copyfile(self.desk / name, answers / name)
+
+
+@pytest.mark.skipif(
+    any(shutil.which(tool) is None for tool in ("age", "sha256sum", "ssh-keygen")),
+    reason="age, sha256sum or ssh-keygen is not installed",
+)
+async def test_letters_are_taken_out_with_stock_tools_and_the_exchange_document_alone(ward: Ward) -> None:
+    ward.lists(FIRST_NOTICE, "20260000003")
+    running = ward.asks()
+    approved(ward, running)
+    running.once(r.EncryptionRecord, lambda history: encrypted(running, history))
+    await_sent(running)
+    firm = StockContractor(ward, running.history().latest(r.EncryptionRecord).package)
+    manifest, now = firm.checks(), clock.now().isoformat()
+    assert manifest["contents"] == "引抜き"
+    names = (manifest["encrypted_file"]["name"], "manifest.json", "manifest.json.sig", "SHA256SUMS")
+    files = {name: firm.digest(firm.folder / name) for name in names}
+    firm.writes("receipt", files=files, received_at=now, received_by=CLERK)
+    assert await waits(running, Receipt, r.ReceiptRecord)
+    level_1(running)
+    running.once(r.PassphraseNoticeRecord, lambda history: notice(running, history))
+    running.enter(a_handed_notice(running), by=TANTO)
+
+    opened = firm.desk / "pullout-1.csv"
+    run_age(names[0], opened, passphrase_from(ward.folder / "tray").reveal(), firm.folder)
+    rows = list(csv.DictReader(io.StringIO(opened.read_bytes().decode("cp932"), newline="")))
+    heading = manifest["subject_heading"]
+    counted = {
+        "persons": len({row[heading] for row in rows}), "notices": len(rows), "sheets": len(rows),
+        "envelopes": len({row["封筒番号"] for row in rows}),
+    }  # fmt: skip
+    firm.writes(
+        "content-receipt", print_file_sha256=firm.digest(opened), quantities=counted, totals_yen={},
+        opened_at=now, opened_by=CLERK,
+    )  # fmt: skip
+    assert await waits(running, ContentReceipt, r.ContentReceiptRecord)
+    level_2(running)
+    firm.writes(
+        "pullout-confirmation", request_number=manifest["request_number"],
+        request_sha256=firm.digest(opened), pulled=len(rows), done_at=clock.now().isoformat(), done_by=CLERK,
+    )  # fmt: skip
+    assert await PulloutConfirmationSensor(task_id="wait")._look(running, {})
+    confirmed(running, {})
+    assert (pulled(ward.cycle.history()).notices, pulled(ward.cycle.history()).not_found) == (2, 0)
+
+    shredded = {"what": "pulled", "sheets": 2, "method": "shredding", "destroyed_at": clock.now().isoformat()}
+    firm.writes(
+        "destruction-certificate", about=f"{KNOWN.id}-p1",
+        manifest_sha256=KNOWN[r.EncryptionRecord].manifest_sha256,
+        papers=[shredded | {"operator": CLERK, "witness": MANAGER}], certified_at=clock.now().isoformat(),
+        responsible_person=MANAGER,
+    )  # fmt: skip
+    await looks(ward.cycle, ward)
+    judge_replies(ward.cycle, {})
+    ward.cycle.enter(delivery(ward.cycle.history(), envelopes=38))
+    (paper,) = [copy for copy in copies_of(ward.cycle.history()) if copy.what == "引き抜いたもの"]
+    assert (paper.quantity, paper.became) == (2, "消去")
 
 
 # ---- by the other routes
