@@ -6,14 +6,14 @@ sections stand in it, as they were when the person started the run or answered t
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from notice_cycle.errors import Refused
 from notice_cycle.ledger.entry import System
 from notice_cycle.ledger.store import Ledger
 from notice_cycle.records import Fact
-from notice_cycle.values import Person
+from notice_cycle.values import Frozen, Person
 
 NO_SECTION = "所属なし"
 """Shown for who may act on the dispatches of the own sections only, and has none."""
@@ -33,7 +33,7 @@ class AccountClosed(Fact):
 class AccountChanged(Fact):
     """利用者の変更: an account was made, opened, closed or given other roles, by a person or (None) by a command.
 
-    `was_active` None: it was made. Roles are those of duty and of sections, sorted.
+    `was_active` None: it was made, or the ledger had never heard of it. Roles are those of duty and of sections, sorted.
     """
 
     label_ja = "利用者の変更"
@@ -44,6 +44,14 @@ class AccountChanged(Fact):
     roles: tuple[str, ...]
     changed_by: Person | None
     changed_at: datetime
+
+
+class AccountFound(Frozen):
+    """An account as the metadata database has it."""
+
+    login: str
+    active: bool
+    roles: tuple[str, ...]
 
 
 def shown_as(login: str, family_name: str, given_name: str, sections: Iterable[str] = ()) -> str:
@@ -81,3 +89,58 @@ def enter_once(ledger: Ledger, fact: AccountClosed | AccountChanged, by: Person 
             return False
         ledger.note(None, fact, by)
         return True
+
+
+def enter_found(ledger: Ledger, found: Collection[AccountFound], at: datetime, by: System) -> list[str]:
+    """Enters what the ledger does not know of the accounts as they all were `at` a moment. Gives their logins."""
+    with ledger.locked("accounts", AccountChanged.kind()):
+        closed = [AccountClosed.model_validate(one.data) for one in ledger.entries(kind=AccountClosed.kind())]
+        changed = [
+            AccountChanged.model_validate(one.data) for one in ledger.entries(kind=AccountChanged.kind())
+        ]
+        untold = changes_untold(accounts_told([*closed, *changed]), found, at)
+        for change in untold:
+            ledger.note(None, change, by)
+    return [change.login for change in untold]
+
+
+def accounts_told(facts: Iterable[AccountClosed | AccountChanged]) -> dict[str, AccountFound]:
+    """Every account as the ledger's facts leave it, by login."""
+    told: dict[str, AccountFound] = {}
+    for fact in sorted(
+        facts, key=lambda one: one.closed_at if isinstance(one, AccountClosed) else one.changed_at
+    ):
+        if isinstance(fact, AccountChanged):
+            told[fact.login] = AccountFound(login=fact.login, active=fact.active, roles=fact.roles)
+        else:
+            known = told.get(fact.login)
+            told[fact.login] = AccountFound(
+                login=fact.login, active=False, roles=known.roles if known else ()
+            )
+    return told
+
+
+def changes_untold(
+    told: Mapping[str, AccountFound], found: Collection[AccountFound], at: datetime
+) -> list[AccountChanged]:
+    """What became of accounts without the ledger: made before it could be told, changed past the product, or gone.
+
+    An account that is gone can do nothing: it is told as closed and without roles.
+    """
+    gone = {
+        login: AccountFound(login=login, active=False, roles=())
+        for login in told.keys() - {one.login for one in found}
+    }
+    return [
+        AccountChanged(
+            login=now.login,
+            was_active=was.active if was else None,
+            active=now.active,
+            roles_before=was.roles if was else (),
+            roles=now.roles,
+            changed_by=None,
+            changed_at=at,
+        )
+        for now in sorted([*found, *gone.values()], key=lambda one: one.login)
+        if (was := told.get(now.login)) != now
+    ]

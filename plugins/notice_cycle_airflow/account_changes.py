@@ -13,7 +13,7 @@ from airflow.exceptions import DagNotFound
 from airflow.providers.fab.auth_manager.models import User
 from airflow.providers.fab.auth_manager.views.user import CustomUserDBModelView
 from flask import g, has_request_context
-from flask_login import current_user
+from flask_login import current_user  # type: ignore[import-untyped]  # it has no types
 
 from notice_cycle import clock
 from notice_cycle.accounts import shown_as
@@ -64,9 +64,45 @@ def tell(login: str, before: State | None, after: State) -> None:
     try:
         start(DAG_ID, conf)
     except DagNotFound:
-        _log.info("利用者 %s: 設置の途中なので、台帳には記録しません。", login)
+        _log.info("利用者 %s: 設置の途中なので、設置の終わりにまとめて記録します。", login)
     except Exception as untold:
         _log.warning("利用者 %s の変更を記録に回せませんでした（%s）。", login, type(untold).__name__)
+
+
+def tell_all() -> None:
+    """Starts the DAG with every account as it is now: what the ledger does not know of them is entered.
+
+    So accounts made before there was a DAG, and changes that could not be told, do not stay out of the ledger.
+    """
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        found = [
+            {"login": user.username, **State.of(user)._asdict()}
+            for user in session.query(User).order_by(User.username)
+        ]
+    conf = {"found": found, "changed_at": clock.now().isoformat()}
+    try:
+        try:
+            start(DAG_ID, conf)
+        except DagNotFound:
+            _know(DAG_ID)
+            start(DAG_ID, conf)
+    except Exception as untold:  # what is not told now is told the next time; nobody is locked out for it
+        _log.error("利用者の一覧を記録に回せませんでした（%s）。", type(untold).__name__)
+
+
+def _know(dag_id: str) -> None:
+    """Makes a DAG of the file of its name known, as the dag-processor will once it runs: an installation starts none."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
+    manager.sync_bundles_to_db()
+    for bundle in manager.get_all_dag_bundles():
+        bundle.initialize()
+        bag = BundleDagBag(bundle.path / f"{dag_id}.py", bundle_path=bundle.path, bundle_name=bundle.name)
+        sync_bag_to_db(bag, bundle.name, bundle_version=None)
 
 
 def start(dag_id: str, conf: dict[str, Any]) -> None:

@@ -240,10 +240,13 @@ class User:
 def synchronise_roles_and_users(users: Iterable[User], config: Path) -> None:
     """Make roles as in the tables, for the sections of `config`, and the users named; twice changes nothing.
 
-    A user who exists keeps the password and gets the roles; users not named stay untouched. Needs a migrated
-    metadata database and Airflow's settings in the environment; costs seconds, so call it once for all.
+    A user who exists keeps the password and gets the roles; users not named stay untouched. At the end every account
+    is told to the ledger, as far as that does not know it. Needs a migrated metadata database and Airflow's settings in
+    the environment; costs seconds, so call it once for all.
     """
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    from notice_cycle_airflow.account_changes import tell_all
 
     with get_application_builder() as builder:
         manager: FabAirflowSecurityManagerOverride = builder.sm
@@ -258,6 +261,7 @@ def synchronise_roles_and_users(users: Iterable[User], config: Path) -> None:
         manager.session.commit()
         for user in users:
             _synchronise_user(manager, user)
+        tell_all()
 
 
 def permissions_of_roles(config: Path) -> dict[str, list[tuple[str, str]]]:

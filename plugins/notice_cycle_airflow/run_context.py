@@ -25,7 +25,14 @@ from airflow.sdk.exceptions import (
 from psycopg.conninfo import make_conninfo
 
 from notice_cycle import clock
-from notice_cycle.accounts import AccountChanged, AccountClosed, person_of, require_section, sections_of
+from notice_cycle.accounts import (
+    AccountChanged,
+    AccountClosed,
+    AccountFound,
+    person_of,
+    require_section,
+    sections_of,
+)
 from notice_cycle.business_calendar import BusinessCalendar
 from notice_cycle.catalogue import Configuration, load_notice
 from notice_cycle.copies import told_facts
@@ -482,7 +489,7 @@ def closed_account() -> tuple[Ledger, AccountClosed]:
 
 
 def changed_account() -> tuple[Ledger, AccountChanged]:
-    """What the api-server started this run for."""
+    """What the api-server started this run for, when it was for one account."""
     asked = get_current_context()["params"]
     changed = AccountChanged(
         login=asked["login"],
@@ -494,6 +501,15 @@ def changed_account() -> tuple[Ledger, AccountChanged]:
         changed_at=datetime.fromisoformat(asked["changed_at"]),
     )
     return open_ledger(), changed
+
+
+def accounts_found() -> tuple[Ledger, list[AccountFound], datetime] | None:
+    """All accounts as an installation found them and when, where this run was started for that."""
+    asked = get_current_context()["params"]
+    if asked["found"] is None:
+        return None
+    found = [AccountFound.model_validate(one) for one in asked["found"]]
+    return open_ledger(), found, datetime.fromisoformat(asked["changed_at"])
 
 
 def opening_request() -> OpeningRequest:

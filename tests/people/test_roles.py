@@ -144,6 +144,17 @@ def test_everybody_sees_the_dags_of_the_table_and_no_other(ward: EmbeddedWard, l
     assert {dag["dag_id"] for dag in told} == expected
 
 
+def test_the_accounts_of_the_installation_are_in_the_ledger_with_their_roles(ward: EmbeddedWard) -> None:
+    roster = {
+        user.name: tuple(sorted({user.role, *map(roles.section_role, user.sections)}))
+        for user in ward.airflow.roster
+    }
+    wait_for(lambda: len(_facts(ward, AccountChanged)) == len(roster), "every account in the ledger")
+    told = _facts(ward, AccountChanged)
+    assert {one.login: one.roles for one in told} == roster
+    assert {(one.was_active, one.active, one.changed_by) for one in told} == {(None, True, None)}
+
+
 def test_open_forms_are_listed_to_the_section_only(ward: EmbeddedWard) -> None:
     path = "/api/v2/dags/~/dagRuns/~/hitlDetails?response_received=false"
     told = {
@@ -247,8 +258,8 @@ class TestLockOut:
     def test_the_command_opens_it_again(self, ward: EmbeddedWard) -> None:
         assert re.search(r"\| tanto2 +\| 石川 恵 .*\| 停止 .*\| 停止中 ", _accounts(ward, "list"))
         assert "有効に戻しました" in _accounts(ward, "open", "tanto2")
-        wait_for(lambda: _changes(ward, "tanto2"), "the opening in the ledger")
-        (opened,) = _changes(ward, "tanto2")
+        wait_for(lambda: len(_changes(ward, "tanto2")) == 2, "the opening in the ledger")
+        (_, opened) = _changes(ward, "tanto2")
         assert (opened.was_active, opened.active, opened.changed_by) == (False, True, None)
         assert opened.roles == opened.roles_before
         right = ward.secrets.user_passwords["tanto2"].get_secret_value()
@@ -261,8 +272,8 @@ def test_other_roles_are_in_the_ledger_with_who_gave_them(ward: EmbeddedWard) ->
     for given in (other, was, was):  # the last changes nothing
         body = {"roles": [{"name": name} for name in given]}
         kanri.request("PATCH", path, body).raise_for_status()
-    wait_for(lambda: len(_changes(ward, "tanto2")) == 3, "both changes in the ledger")
-    told = sorted(_changes(ward, "tanto2"), key=lambda change: change.changed_at)[1:]
+    wait_for(lambda: len(_changes(ward, "tanto2")) == 4, "both changes in the ledger")
+    told = sorted(_changes(ward, "tanto2"), key=lambda change: change.changed_at)[2:]
     assert [(set(one.roles_before), set(one.roles)) for one in told] == [
         (set(was), set(other)),
         (set(other), set(was)),
@@ -291,10 +302,19 @@ def test_the_list_for_the_review_names_what_to_look_at(ward: EmbeddedWard) -> No
     assert f"{len(ward.airflow.roster)}人、うち停止 0人" in told[-1]
 
 
-def test_synchronising_again_changes_no_account(ward: EmbeddedWard) -> None:
-    before = _accounts(ward, "list")
+def test_synchronising_again_changes_no_account_and_tells_nothing_twice(ward: EmbeddedWard) -> None:
+    before, told = _accounts(ward, "list"), _facts(ward, AccountChanged)
+    runs = "/api/v2/dags/account_changed/dagRuns?limit=100&order_by=-run_after"
+    known = ward.person("unyo").request("GET", runs).json()["total_entries"]
     _accounts(ward, "synchronise")
     assert _accounts(ward, "list") == before
+
+    def compared() -> bool:
+        answer = ward.person("unyo").request("GET", runs).json()
+        return answer["total_entries"] == known + 1 and answer["dag_runs"][0]["state"] == "success"
+
+    wait_for(compared, "the comparison")
+    assert _facts(ward, AccountChanged) == told
 
 
 def _accounts(ward: EmbeddedWard, *arguments: str) -> str:

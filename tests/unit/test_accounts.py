@@ -1,10 +1,20 @@
 """How Airflow's note of a person becomes the ledger's, and what the list for the review points at."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notice_cycle.accounts import person_of, require_section, sections_of, shown_as
+from notice_cycle.accounts import (
+    AccountChanged,
+    AccountClosed,
+    AccountFound,
+    accounts_told,
+    changes_untold,
+    person_of,
+    require_section,
+    sections_of,
+    shown_as,
+)
 from notice_cycle.errors import Refused
 from notice_cycle.values import Person
 from notice_cycle_airflow.accounts import Account, table
@@ -103,3 +113,56 @@ def test_the_list_shows_tokyo_days_and_counts_the_closed() -> None:
         len({sum(2 if ord(each) > 0x2E80 else 1 for each in line) for line in lines[:4]}) == 1
     )  # columns stand
     assert lines[-1].startswith("2026-09-01 現在、2人、うち停止 1人。")
+
+
+def found(login: str, *roles: str, active: bool = True) -> AccountFound:
+    return AccountFound(login=login, active=active, roles=roles)
+
+
+def changed(login: str, *roles: str, active: bool = True, hours: int = 0) -> AccountChanged:
+    return AccountChanged(
+        login=login,
+        was_active=None,
+        active=active,
+        roles_before=(),
+        roles=roles,
+        changed_by=Person(user_id="kanri", name="小川 豊"),
+        changed_at=NOW + timedelta(hours=hours),
+    )
+
+
+def test_accounts_the_ledger_never_heard_of_are_told_as_made_by_nobody() -> None:
+    (first, second) = changes_untold(
+        {}, [found("tanto1", "担当", "所属:介護保険課"), found("kansa", "監査")], NOW
+    )
+    assert (first.login, first.was_active, first.active, first.roles_before) == ("kansa", None, True, ())
+    assert (second.roles, second.changed_by, second.changed_at) == (("担当", "所属:介護保険課"), None, NOW)
+
+
+def test_what_the_ledger_knows_is_not_told_again() -> None:
+    told = accounts_told([changed("tanto1", "担当"), changed("tanto1", "承認者", hours=1)])
+    assert changes_untold(told, [found("tanto1", "承認者")], NOW) == []
+
+
+def test_what_changed_past_the_ledger_is_told_from_what_it_knew() -> None:
+    told = accounts_told([changed("tanto1", "担当")])
+    (change,) = changes_untold(told, [found("tanto1", "課長", active=False)], NOW)
+    assert (change.was_active, change.active) == (True, False)
+    assert (change.roles_before, change.roles) == (("担当",), ("課長",))
+
+
+def test_a_lock_out_counts_and_an_opening_after_it_too() -> None:
+    locked = AccountClosed(login="tanto1", failures=5, closed_at=NOW + timedelta(hours=1))
+    facts = [locked, changed("tanto1", "担当")]
+    assert changes_untold(accounts_told(facts), [found("tanto1", "担当", active=False)], NOW) == []
+    facts.append(changed("tanto1", "担当", hours=2))
+    assert changes_untold(accounts_told(facts), [found("tanto1", "担当")], NOW) == []
+
+
+def test_who_is_gone_is_told_once_as_closed_and_without_roles() -> None:
+    told = accounts_told([changed("tanto1", "担当"), changed("kanri", "管理者")])
+    (gone,) = changes_untold(told, [found("kanri", "管理者")], NOW)
+    assert (gone.login, gone.was_active, gone.active) == ("tanto1", True, False)
+    assert (gone.roles_before, gone.roles) == (("担当",), ())
+    later = accounts_told([*(changed(one, *state.roles) for one, state in told.items()), gone])
+    assert changes_untold(later, [found("kanri", "管理者")], NOW) == []
