@@ -12,13 +12,19 @@ from notice_cycle import clock
 from tests.e2e.conftest import free_ports, state_of, wait_for
 
 RUN = "people"
+LOGINS_ALLOWED = 40
+"""By the login form, in ten minutes: more than the tests of the views need."""
 SETTINGS, VALIDATION = "opening.confirm_year_settings", "validation.confirm_validation"
 
 
 @pytest.fixture(scope="package")
 def ward() -> Iterator[EmbeddedWard]:
     """With one supplementary cycle that waits for its first form, 年度設定確認."""
-    ward = EmbeddedWard(WardLayout(REPOSITORY / "var" / "test-people", *free_ports(3)), persons=20_000)
+    ward = EmbeddedWard(
+        WardLayout(REPOSITORY / "var" / "test-people", *free_ports(3)),
+        persons=20_000,
+        further_settings={"AIRFLOW__FAB__AUTH_RATE_LIMIT": f"{LOGINS_ALLOWED} per 10 minute"},
+    )
     try:
         ward.start(people=False)
         os.environ[clock.CLOCK_FILE_VARIABLE] = str(ward.layout.root / "clock.json")

@@ -15,7 +15,7 @@ from embedded_ward.layout import REPOSITORY
 from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle.accounts import AccountChanged
 from tests.e2e.conftest import wait_for
-from tests.people.conftest import open_form
+from tests.people.conftest import LOGINS_ALLOWED, open_form
 from tests.people.test_roles import LOGINS, TABLE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -176,3 +176,16 @@ def test_a_weak_password_is_refused_with_the_rule(seat: Seat) -> None:
     text = seat.shot("11-password")
     assert text.count("12文字以上") == 2  # beside the field, and as the reason
     assert "確認しません" not in text
+
+
+def test_the_login_form_takes_only_so_many_tries(ward: EmbeddedWard) -> None:
+    """Flask-AppBuilder's limit. Last: whoever logs in by the form afterwards would be refused, too."""
+    with httpx.Client(base_url=ward.address, trust_env=False) as browser:
+        (token,) = re.findall(r'name="csrf_token"[^>]* value="([^"]+)"', browser.get("/auth/login/").text)
+        guess = {"csrf_token": token, "username": "nobody", "password": "wrong"}
+        answers = []
+        while httpx.codes.TOO_MANY_REQUESTS not in answers:
+            answers.append(browser.post("/auth/login/", data=guess).status_code)
+            assert len(answers) <= 2 * LOGINS_ALLOWED  # all of one window, even when they began in another
+    assert len(answers) > 1
+    assert ward.person("tanto1").request("GET", f"/api/v2/dags/{NOTICE}").is_success  # by a token
