@@ -39,6 +39,7 @@ LOGINS = {
     "管理者": "kanri",
 }
 DAG, TASKS = f"/api/v2/dags/{NOTICE}", f"/api/v2/dags/{NOTICE}/dagRuns/{RUN}/taskInstances"
+SECOND = "people-second"
 BAD_CHOICE = {"chosen_options": ["これは選択肢にない"], "params_input": {}}
 
 
@@ -155,6 +156,11 @@ def test_the_accounts_of_the_installation_are_in_the_ledger_with_their_roles(war
     assert {(one.was_active, one.active, one.changed_by) for one in told} == {(None, True, None)}
 
 
+def test_a_second_cycle_does_not_ask_what_the_first_asks_already(ward: EmbeddedWard) -> None:
+    ward.trigger(SECOND, occasion="supplementary", reason_code="rehearsal", batch_no="2026-08-supplementary")
+    wait_for(lambda: state_of(ward, SECOND, SETTINGS) == "up_for_reschedule", "the wait for the first")
+
+
 def test_open_forms_are_listed_to_the_section_only(ward: EmbeddedWard) -> None:
     path = "/api/v2/dags/~/dagRuns/~/hitlDetails?response_received=false"
     told = {
@@ -173,10 +179,14 @@ def test_a_form_is_kept_with_the_officers_japanese_name(ward: EmbeddedWard) -> N
     wait_for(lambda: _history(ward).find(r.YearSettingsRecord), "the record")
     by = _history(ward).latest(r.YearSettingsRecord).confirmed_by
     assert (by.user_id, by.name) == ("shonin", "上田 誠")
+    wait_for(lambda: state_of(ward, SECOND, SETTINGS) == "success", "the answer to be taken over")
+    second = ward.ledger.history(str(ward.ledger.cycle_of_run(NOTICE, SECOND)))
+    assert second.latest(r.YearSettingsRecord) == _history(ward).latest(r.YearSettingsRecord)
 
 
 def test_a_sections_form_is_answered_by_the_section(ward: EmbeddedWard) -> None:
-    wait_for(lambda: state_of(ward, RUN, VALIDATION) == "awaiting_input", "the form")
+    for run in (RUN, SECOND):  # the second enters nothing more while the others look
+        wait_for(lambda run=run: state_of(ward, run, VALIDATION) == "awaiting_input", "the form")
     time.sleep(2.5)
     assert _got(ward, "answer_section") == rows()["answer_section"]
 
