@@ -125,6 +125,13 @@ def test_a_form(seat: Seat, cycle: str) -> None:
     seat.sees("6-form", f"{cycle}/tasks/validation.confirm_validation/required_actions")
 
 
+def test_the_preparation_stands_beside_the_dag_before_there_is_a_run(seat: Seat) -> None:
+    seat.sees("12-preparation", f"{seat.ward.address}/dags/{NOTICE}/plugin/notice-cycle-preparation", 4_000)
+    frames = (frame for frame in seat.page.frames if "/notice-cycle/preparation/" in frame.url)
+    told = "".join(frame.inner_text("body") for frame in frames)
+    assert ("令和8年度（2026年度）の当初の発送回" in told) == (seat.column != "他課")
+
+
 def test_a_register_form(seat: Seat) -> None:
     seat.sees("7-register", f"{seat.ward.address}/dags/register_training")
     button = seat.page.get_by_role("button", name="トリガー")
