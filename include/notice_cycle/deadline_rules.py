@@ -133,6 +133,12 @@ class Escalation(Frozen):
     director_after_days: int = Field(ge=1)
 
 
+class ReturnedMailRule(Frozen):
+    """For how many weeks after the posting a count of returned letters is asked for."""
+
+    weeks: int = Field(ge=0, le=26)
+
+
 class Rules(Frozen):
     """What holds for one notice, fiscal year and contractor. `reasons_ja`: why it differs from the default.
 
@@ -173,6 +179,7 @@ class Deadlines(Frozen):
     """deadlines.yaml as it stands."""
 
     escalation: Escalation
+    returned_mail: ReturnedMailRule
     plan: PlanRule
     milestones: tuple[Milestone, ...]
     overrides: tuple[Override, ...] = ()

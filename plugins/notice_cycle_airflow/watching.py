@@ -48,6 +48,7 @@ from notice_cycle.preparation import (
 from notice_cycle.quantities import planned_for_year
 from notice_cycle.records import ClosingRecord, OpeningRecord, YearSettingsRecord
 from notice_cycle.register import GateExcepted, Register, due_reminders, read_exceptions, read_register
+from notice_cycle.returned_mail import ReturnedMailReminder, remind_of_returned
 from notice_cycle.settings import Settings
 from notice_cycle.unsent_mail import (
     REASONS_JA,
@@ -96,6 +97,7 @@ def look(
         reminders = [
             *incidents,
             *of_the_register,
+            *_returned_mail(ledger, deadlines, calendars, today),
             *_unsent_before(ledger, settings.config_folder, calendars, now),
         ]
     sending = mails_of_a_look(
@@ -275,6 +277,19 @@ def _incidents(ledger: Ledger, config: Path, now: datetime) -> list[IncidentRemi
             sections=sections_concerned(ledger, one.reported.cycles) or ("",),
         )
     ]
+
+
+def _returned_mail(
+    ledger: Ledger, deadlines: Deadlines, calendars: Calendars, today: date
+) -> list[ReturnedMailReminder]:
+    """Closed dispatches too: letters come back for weeks."""
+    histories = (ledger.history(entry.cycle or "") for entry in ledger.entries(kind=OpeningRecord.kind()))
+    found = (
+        remind_of_returned(one, today, deadlines.returned_mail, calendars.ward)
+        for one in histories
+        if not one.withdrawn
+    )
+    return [one for one in found if one is not None]
 
 
 def _send(

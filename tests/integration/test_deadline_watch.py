@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
@@ -17,7 +17,9 @@ from notice_cycle import records as r
 from notice_cycle.alerts import Mail
 from notice_cycle.deadlines import AlertSent, load
 from notice_cycle.errors import CannotLook, NotConfigured, Refused
+from notice_cycle.fiscal_year import tokyo_date
 from notice_cycle.ledger.store import Ledger
+from notice_cycle.posting import Posted
 from notice_cycle.preparation import PreparationOpened
 from notice_cycle.register.reminders import Reminder
 from notice_cycle.settings import Settings
@@ -331,3 +333,28 @@ def test_a_mark_that_runs_out_is_told_with_the_due_dates(
         "【期限】期限が近い 認証の更新（架空印刷株式会社）（11月30日（月）） 登録簿"
     ]
     assert again == []
+
+
+def test_a_week_without_a_count_of_returned_letters_is_told_also_when_the_dispatch_is_closed(
+    ledger: Ledger, moved: Path
+) -> None:
+    closed = a_cycle()
+    delivery = closed[r.DeliveryRecord]
+    posted = Posted(
+        receipt_number="1",
+        party="",
+        envelopes=delivery.envelopes_delivered,
+        post_office="架空郵便局",
+        posted_at=delivery.delivered_at,
+    )
+    closed.noting(posted).entered_in(ledger)
+    (entry,) = ledger.entries(kind=Posted.kind())
+    _, calendars = load(CONFIG)
+    due = calendars.ward.next_business_day(tokyo_date(entry.recorded_at) + timedelta(weeks=1))
+    box, again = Mailbox(), Mailbox()
+    for hour, into in ((9, box), (13, again)):
+        clock.move_to(datetime.combine(due, time(hour), clock.TOKYO) + timedelta(seconds=5), moved)
+        look(ledger, Settings({}), TASK, into)
+    (mail,) = [one for one in box if one.to == SECTION and "返戻" in one.subject + one.text]
+    assert f"返戻の数（{CYCLE}、差出しから1週目）" in mail.subject + mail.text
+    assert not [one for one in again if "返戻" in one.subject + one.text]

@@ -1,7 +1,7 @@
 """差出しと返戻: never more than was delivered, demanded only where the contractor posts, returned mail in counts."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +18,16 @@ from tests.builders import (
 from tests.further_messages import a_posting_receipt
 
 from notice_cycle import records as r
+from notice_cycle.business_calendar import BusinessCalendar
+from notice_cycle.clock import TOKYO
 from notice_cycle.copies import judge_reply
 from notice_cycle.copies.judging import is_too_early, keeps
+from notice_cycle.deadline_rules import load_deadlines
 from notice_cycle.errors import Refused
 from notice_cycle.exchange import messages as m
 from notice_cycle.fiscal_year import tokyo_date
+from notice_cycle.ledger.entry import Entry
+from notice_cycle.ledger.history import CycleHistory
 from notice_cycle.posting import (
     Posted,
     contractor_posts,
@@ -33,7 +38,7 @@ from notice_cycle.posting import (
     require_posted,
 )
 from notice_cycle.register import Register, load_seed
-from notice_cycle.returned_mail import ReturnedMail, enter_returned, returned_by_reason
+from notice_cycle.returned_mail import ReturnedMail, enter_returned, remind_of_returned, returned_by_reason
 
 DELIVERED = a_cycle().up_to(r.DeliveryConfirmationRecord)
 LATER = OPENED_AT + timedelta(days=30)
@@ -245,3 +250,58 @@ class TestReturnedMail:
         closed = a_cycle().noting(came_back(a_cycle(), unknown_address=1)).history()
         assert returned_by_reason(closed).total() == 1
         assert closed.entry_of(r.ClosingRecord)
+
+
+class TestTheWeeklyCount:
+    """Posted on Wednesday 8 July: its weeks end on Wednesdays, the last one on 19 August."""
+
+    RULE, WARD = load_deadlines(CONFIG).returned_mail, BusinessCalendar.from_file(CONFIG / "calendar.yaml")
+
+    def entries(self, *came_back_on: str) -> list[Entry]:
+        cycle = DELIVERED.noting(judged(a_posting_receipt(DELIVERED)))
+        *before, posting = cycle.history().entries
+        posted_at = datetime(2026, 7, 8, 15, tzinfo=TOKYO)
+        counts = [cycle.noting(came_back(cycle, day)).history().entries[-1] for day in came_back_on]
+        return [*before, posting.model_copy(update={"recorded_at": posted_at}), *counts]
+
+    def reminded(self, day: str, *came_back_on: str, **changes: Any) -> tuple[int, str] | None:
+        rule = self.RULE.model_copy(update={"weeks": changes.get("weeks", self.RULE.weeks)})
+        history, ward = CycleHistory(self.entries(*came_back_on)), changes.get("ward", self.WARD)
+        told = remind_of_returned(history, date.fromisoformat(day), rule, ward)
+        return (told.week, f"{told.due_on:%m-%d}") if told else None
+
+    def test_six_weeks_by_default(self) -> None:
+        assert self.RULE.weeks == 6
+
+    @pytest.mark.parametrize(
+        ("day", "told"),
+        [
+            ("2026-07-14", None),
+            ("2026-07-15", (1, "07-15")),
+            ("2026-07-21", (1, "07-15")),
+            ("2026-07-22", (2, "07-22")),
+            ("2026-08-19", (6, "08-19")),
+            ("2026-08-25", (6, "08-19")),
+            ("2026-08-26", None),
+        ],
+    )
+    def test_every_week_without_a_count_is_asked_for(self, day: str, told: tuple[int, str] | None) -> None:
+        assert self.reminded(day) == told
+
+    def test_a_count_answers_its_week_and_those_before_also_when_nothing_came_back(self) -> None:
+        assert self.reminded("2026-07-22", "2026-07-21") is None
+        assert self.reminded("2026-07-22", "2026-07-15") == (2, "07-22")
+        assert self.reminded("2026-07-29", "2026-07-21") == (3, "07-29")
+
+    def test_the_ward_may_ask_for_fewer_weeks_or_none(self) -> None:
+        assert self.reminded("2026-07-28", weeks=2) == (2, "07-22")
+        assert self.reminded("2026-07-29", weeks=2) is None
+        assert self.reminded("2026-07-15", weeks=0) is None
+
+    def test_a_week_that_ends_on_a_closed_day_is_asked_for_on_the_next_open_one(self) -> None:
+        ward = BusinessCalendar(closures={date(2026, 7, 15): "臨時の閉庁"})
+        assert self.reminded("2026-07-15", ward=ward) is None
+        assert self.reminded("2026-07-16", ward=ward) == (1, "07-16")
+
+    def test_what_is_not_posted_cannot_come_back(self) -> None:
+        assert remind_of_returned(DELIVERED.history(), date(2026, 8, 1), self.RULE, self.WARD) is None

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.builders import ACycle, a_cycle
+from tests.builders import TANTO, ACycle, a_cycle
 from tests.unit.register.world import JOB, PRINT, held
 
 from notice_cycle import records as r
@@ -39,6 +39,7 @@ from notice_cycle.posting import Posted
 from notice_cycle.register import Register, load_seed
 from notice_cycle.register.kinds import ZONES
 from notice_cycle.register.reminders import OpenErasure, Reminder, reminders
+from notice_cycle.returned_mail import ReturnedMail, ReturnedMailReminder, remind_of_returned
 from notice_cycle.stage import CYCLE_RECORDS
 from notice_cycle.values import Occasion
 
@@ -66,6 +67,9 @@ IN_TIME = {
 }
 # Everything is posted on the day it was delivered.
 POSTED_AFTER = timedelta(hours=2)
+# Returned letters are counted the day before each week is over; of one dispatch the third week is forgotten.
+COUNTED_BEFORE = timedelta(days=1)
+FORGOTTEN = ("2026-premium_notice_ordinary-annual-01", 3)
 # The moments inside records that later due dates count from.
 MOMENTS = {
     "handover": "sent_at",
@@ -213,7 +217,7 @@ def play(dispatch: Dispatch, number: int) -> Played:
         follows = entries[-1].digest if entries else None
         entries.append(entry.model_copy(update={"recorded_at": moments[entry.kind], "follows": follows}))
     posted = _posted(cycle, moments[r.DeliveryConfirmationRecord.kind()] + POSTED_AFTER)
-    entries = sorted([*entries, posted], key=lambda entry: entry.recorded_at)
+    entries = sorted([*entries, posted, *_counted(cycle, posted)], key=lambda entry: entry.recorded_at)
     return Played(cycle_id, plan, CycleHistory(entries))
 
 
@@ -223,6 +227,14 @@ def _posted(cycle: ACycle, at: datetime) -> Entry:
         post_office="架空郵便局", posted_at=at,
     )  # fmt: skip
     return cycle.noting(posted).history().entries[-1].model_copy(update={"recorded_at": at})
+
+
+def _counted(cycle: ACycle, posted: Entry) -> Iterator[Entry]:
+    for week in range(1, DEADLINES.returned_mail.weeks + 1):
+        at = _open(posted.recorded_at + timedelta(weeks=week) - COUNTED_BEFORE)
+        if (cycle.id, week) != FORGOTTEN:
+            none = ReturnedMail(returned_on=at.date(), counts={"other": 0}, entered_by=TANTO, entered_at=at)
+            yield cycle.noting(none).history().entries[-1].model_copy(update={"recorded_at": at})
 
 
 def _open(moment: datetime) -> datetime:
@@ -252,7 +264,7 @@ def the_year() -> tuple[tuple[datetime, str, str, tuple[str, ...]], ...]:
     for now in looks():
         outgoing = mails_of_a_look(
             _watched(cycles, now),
-            of_the_register(now.date()),
+            [*of_the_register(now.date()), *_of_returned_mail(cycles, now)],
             told,
             now=now,
             people=PEOPLE,
@@ -313,6 +325,13 @@ def _watched(cycles: list[Played], now: datetime) -> list[Watched]:
         )
         for plan, dues in found
     ]
+
+
+def _of_returned_mail(cycles: list[Played], now: datetime) -> Iterator[ReturnedMailReminder]:
+    for one in cycles:
+        notice, until = NOTICES[one.plan.notice], one.until(now)
+        if told := remind_of_returned(until, now.date(), DEADLINES.returned_mail, CALENDARS.ward):
+            yield told.model_copy(update={"name_ja": notice.name_ja, "section": notice.section})
 
 
 def as_calendar() -> str:
@@ -389,6 +408,19 @@ def test_what_the_register_asks_for_is_told_to_whom_it_concerns_when_it_grows_lo
     ]
     carried_over = [(day, to) for day, to, line in told if "年度を越えた消去" in line]
     assert carried_over == [("04-01", "houkatsu-kacho")]
+
+
+def test_a_week_without_a_count_of_returned_letters_is_told_once_to_the_section() -> None:
+    told = [
+        (f"{now:%m-%d}", to.partition("@")[0], "premium_notice_ordinary-annual-01、差出しから3週目" in line)
+        for now, to, subject, lines in the_year()
+        for line in (subject, *lines)
+        if "返戻の数" in line
+    ]
+    assert told == [
+        ("08-05", "kaigo-hoken", True),
+        ("01-04", "kaigo-hoken", False),  # a week that was over while the office was closed
+    ]
 
 
 def test_a_cycle_in_time_is_never_told_to_a_superior() -> None:
