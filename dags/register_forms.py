@@ -43,7 +43,7 @@ LAST = {
         "", type="string", pattern=DAY_PATTERN, title="有効期間の初日", description="例 2026-04-01（追加・変更のとき）"
     ),
     "valid_until": Param(
-        "", type="string", pattern=DAY_PATTERN, title="有効期間の末日", description="終了のときは必ず。期限のないものは空"
+        None, type=["null", "string"], pattern=DAY_PATTERN, title="有効期間の末日", description="終了のときは必ず。期限のないものは空"
     ),
     "reason_code": Param("new", type="string", enum=list(REASONS_JA), values_display=REASONS_JA, title="理由"),
     "filed_as": Param(
@@ -53,14 +53,19 @@ LAST = {
 
 
 def param(blank: Blank) -> Param:
-    """A field of the form; every one may stay empty, for an end asks for none: what is missing is told when judged."""
-    help_ja = blank.help_ja or ("例 2026-04-01" if blank.day else None)
+    """A field of the form; each may stay empty, for an end asks for none: what is missing is told when judged.
+
+    Airflow marks a field that takes no null with an asterisk: so are those that an addition needs.
+    """
+    empty, kind = ("", "string") if blank.required else (None, ["null", "string"])
+    shape: dict[str, object] = {"title": blank.title_ja, "description": blank.help_ja or None}
     if blank.choices:
-        return Param("", type="string", enum=["", *blank.choices], title=blank.title_ja, description=help_ja)
-    if blank.day:
-        return Param("", type="string", pattern=DAY_PATTERN, title=blank.title_ja, description=help_ja)
-    shape = {"format": "multiline"} if blank.lines else {"maxLength": 200}
-    return Param("", type="string", title=blank.title_ja, description=help_ja, **shape)
+        shape |= {"enum": [empty, *blank.choices], "values_display": {"null": "（なし）"}}
+    elif blank.day:
+        shape |= {"pattern": DAY_PATTERN, "description": blank.help_ja or "例 2026-04-01"}
+    else:
+        shape |= {"format": "multiline"} if blank.lines else {"maxLength": 200}
+    return Param(empty, type=kind, **shape)
 
 
 def register_form(kind: type[Content]) -> DAG:

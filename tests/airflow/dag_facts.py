@@ -43,6 +43,11 @@ facts = {
                 for name in params
                 for choice in offered(params.get_param(name).schema)
             ],
+            "with_asterisk": [
+                name
+                for name in dag.params
+                if "null" not in dag.params.get_param(name).schema.get("type", "null")
+            ],
             "tasks": [
                 {
                     "id": task.task_id,

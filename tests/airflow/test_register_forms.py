@@ -5,6 +5,7 @@ import re
 from tests.airflow.test_dags import ROOT, loaded
 
 from notice_cycle.register import load_seed
+from notice_cycle.register.changing import blanks
 from notice_cycle.register.kinds import KINDS, FirmEntry
 from notice_cycle.values import CYCLE_ID_PATTERN
 
@@ -27,6 +28,13 @@ def test_a_form_is_one_task_that_tells_and_starts_only_by_hand() -> None:
 def test_a_form_says_whose_names_may_be_typed() -> None:
     for dag_id in FORMS:
         assert "被保険者の氏名・番号は" in loaded()["dags"][dag_id]["doc"], dag_id
+
+
+def test_an_asterisk_stands_where_an_addition_needs_an_answer() -> None:
+    for kind in KINDS.values():
+        own = {"key", "action", "valid_from", "reason_code", "filed_as"}
+        needed = {blank.key for blank in blanks(kind) if blank.required}
+        assert set(loaded()["dags"][f"register_{kind.kind}"]["with_asterisk"]) == own | needed, kind.kind
 
 
 def test_no_form_offers_a_dispatch_a_party_or_an_entry() -> None:
