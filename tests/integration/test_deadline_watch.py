@@ -280,7 +280,7 @@ def test_a_yearly_run_that_was_not_opened_is_missed(ledger: Ledger, moved: Path)
     looked(ledger, moved, "Wed 2026-07-01 13:00", box)
     (subject,) = box.to("joho-system@ward.example")
     assert re.fullmatch(r"【期限】\d件 7月1日（水）13:00の見回り", subject)
-    assert all("当初処理の開始" in mail.text for mail in box if mail.to == "joho-system@ward.example")
+    assert all("発送回の開始" in mail.text for mail in box if mail.to == "joho-system@ward.example")
 
 
 @pytest.mark.parametrize("how", ["closed", "withdrawn"])
