@@ -628,3 +628,18 @@ def an_erasure_certificate(cycle: ACycle, report: m.ErasureReport, **changes: An
         "responsible_person": "責任 六郎",
     }
     return m.ErasureCertificate(**(known | changes))
+
+
+def a_delivery_confirmation(report: m.DeliveryReport, *, at: datetime) -> r.DeliveryConfirmationRecord:
+    """納品確認書 about a reported delivery of eleven envelopes."""
+    return r.DeliveryConfirmationRecord(
+        confirmation_number="1",
+        delivered_at=report.delivered_at,
+        handler="担当",
+        contents="納入通知書",
+        quantity=11,
+        party=CONTRACTOR,
+        deliverer="見本 一郎",
+        entered_by=Person(user_id="tanto", name="担当"),
+        entered_at=at,
+    )

@@ -26,7 +26,7 @@ from notice_cycle.values import sha256
 from synthetic_ward.canary import CANARY
 from tests.e2e.conftest import state_of, task_logs, wait_for
 from tests.e2e.trace import files_below, tables_of, traces
-from tests.unit.contractor_kit.test_stock_tools import run, run_age
+from tests.unit.contractor_kit.test_stock_tools import open_with_age, run
 
 pytestmark = pytest.mark.ward
 RUN = "annual-with-kills"
@@ -205,7 +205,7 @@ def test_stock_age_and_ssh_keygen_open_and_verify_the_package(cycle: Cycle, tmp_
     check = ("-Y", "verify", "-f", signers, "-I", WARD, "-n", MANIFEST_NAMESPACE, "-s", "manifest.json.sig")
     run("ssh-keygen", *check, cwd=folder, said=(folder / "manifest.json").read_bytes())
     (passphrase,) = passphrases_on_desk(cycle.ward.desk, cycle.id)
-    run_age(package.files[0].name, tmp_path / "print.csv", passphrase.reveal(), folder)
+    open_with_age(package.files[0].name, tmp_path / "print.csv", passphrase.reveal(), folder)
     printed = cycle.history.latest(r.CompositionRecord).print_file
     assert sha256((tmp_path / "print.csv").read_bytes()) == printed.sha256
     assert "架空データ" in (tmp_path / "print.csv").read_bytes().decode("cp932")

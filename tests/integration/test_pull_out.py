@@ -40,7 +40,7 @@ from tests.further_messages import a_destroyed_paper, a_destruction_certificate
 from tests.integration.sftp_hosts import SftpHost, embedded_host
 from tests.pulled_out import the_list, with_the_list_erased
 from tests.unit.contractor_kit.packages import quick_encryption
-from tests.unit.contractor_kit.test_stock_tools import run, run_age
+from tests.unit.contractor_kit.test_stock_tools import open_with_age, run
 from tests.unit.copies.good import GOOD
 
 from contractor_kit import answers
@@ -590,7 +590,7 @@ async def test_letters_are_taken_out_with_stock_tools_and_the_exchange_document_
     running.enter(a_handed_notice(running), by=TANTO)
 
     opened = firm.desk / "pullout-1.csv"
-    run_age(names[0], opened, passphrase_from(ward.folder / "tray").reveal(), firm.folder)
+    open_with_age(names[0], opened, passphrase_from(ward.folder / "tray").reveal(), firm.folder)
     rows = list(csv.DictReader(io.StringIO(opened.read_bytes().decode("cp932"), newline="")))
     heading = manifest["subject_heading"]
     counted = {

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.builders import a_cycle
+from tests.builders import a_cycle, a_delivery_confirmation
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -48,8 +48,6 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.handover import media
-from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 20
@@ -267,7 +265,7 @@ def test_the_contractor_goes_the_whole_way_and_survives_being_killed_in_between(
     report, report_digest = stage.admitted(ErasureReport)
     certificate, certificate_digest = stage.admitted(ErasureCertificate)
     paper, paper_digest = stage.admitted(DestructionCertificate)
-    confirmation = confirmed(delivery)
+    confirmation = a_delivery_confirmation(delivery, at=AT)
     happened = (
         package.composition,
         package.encryption,
@@ -503,17 +501,3 @@ def test_the_contractor_waits_for_a_host_that_is_down(stage: Stage) -> None:
     eventually(lambda: "trying again" in stage.log)
     stage.start_host()
     stage.admitted(Receipt)
-
-
-def confirmed(report: DeliveryReport) -> DeliveryConfirmationRecord:
-    return DeliveryConfirmationRecord(
-        confirmation_number="1",
-        delivered_at=report.delivered_at,
-        handler="担当",
-        contents="納入通知書",
-        quantity=11,
-        party=CONTRACTOR,
-        deliverer="見本 一郎",
-        entered_by=Person(user_id="tanto", name="担当"),
-        entered_at=AT,
-    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.builders import a_delivery_confirmation
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -22,7 +23,7 @@ from tests.unit.contractor_kit.packages import (
     a_package,
     quick_encryption,
 )
-from tests.unit.contractor_kit.test_stock_tools import run, run_age
+from tests.unit.contractor_kit.test_stock_tools import open_with_age, run
 
 from notice_cycle import clock
 from notice_cycle.acknowledgement.receipts import verify_content_receipt, verify_receipt
@@ -43,8 +44,6 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.handover.route import packages_that_left
-from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "exchange-format.md").read_text(encoding="utf-8")
 MISSING = [tool for tool in ("age", "sha256sum", "ssh-keygen") if shutil.which(tool) is None]
@@ -69,7 +68,7 @@ class Contractor:
             cwd=folder,
             said=manifest,
         )
-        run_age(self.package.encryption.files[0].name, self.opened, self.package.passphrase, folder)
+        open_with_age(self.package.encryption.files[0].name, self.opened, self.package.passphrase, folder)
 
     def digest(self, path: Path) -> str:
         return run("sha256sum", str(path)).split()[0]
@@ -181,7 +180,7 @@ def test_a_cycle_is_completed_from_receipt_to_certificate_with_stock_tools_alone
     proof = Proof(
         CONTRACTOR, CONTRACTOR, erased.message, erased.sha256, certificate.message, certificate.sha256
     )
-    history = package.delivered(second_level, delivered, _confirmed(report.message))
+    history = package.delivered(second_level, delivered, a_delivery_confirmation(report.message, at=AT))
     erasure = verify_erasure(history, [proof], left=packages_that_left(history, []))
     assert (erasure.copies_erased, erasure.notices) == (3, 12)
 
@@ -209,17 +208,3 @@ def test_a_letter_changed_after_signing_is_noticed(contractor: Contractor) -> No
     path.with_name("receipt.json.sig").write_text("", encoding="utf-8")
     with pytest.raises(Refused):
         contractor.sent(Receipt)
-
-
-def _confirmed(report: DeliveryReport) -> DeliveryConfirmationRecord:
-    return DeliveryConfirmationRecord(
-        confirmation_number="1",
-        delivered_at=report.delivered_at,
-        handler="担当",
-        contents="納入通知書",
-        quantity=11,
-        party=CONTRACTOR,
-        deliverer="見本 一郎",
-        entered_by=Person(user_id="tanto", name="担当"),
-        entered_at=AT,
-    )

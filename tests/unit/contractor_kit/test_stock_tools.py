@@ -1,15 +1,11 @@
 """The promise on the tin: a contractor without the kit opens and answers with stock tools alone."""
 
-import errno
-import os
-import pty
-import select
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from tests.stock_age import run_age
 from tests.unit.contractor_kit.packages import CONTRACTOR, CYCLE, WARD, APackage, a_package, quick_encryption
 
 from contractor_kit.templates import template
@@ -41,7 +37,9 @@ def test_a_package_is_checked_opened_and_answered_with_sha256sum_ssh_keygen_and_
     check = ("-Y", "verify", "-f", str(package.ward_signers), "-I", WARD, "-n", MANIFEST_NAMESPACE)
     manifest = (package.folder / "manifest.json").read_bytes()
     run("ssh-keygen", *check, "-s", "manifest.json.sig", cwd=package.folder, said=manifest)
-    run_age(package.encryption.files[0].name, tmp_path / "print.csv", package.passphrase, package.folder)
+    open_with_age(
+        package.encryption.files[0].name, tmp_path / "print.csv", package.passphrase, package.folder
+    )
     assert (tmp_path / "print.csv").read_bytes() == package.print_bytes
 
     answer = tmp_path / "receipt.json"
@@ -98,34 +96,6 @@ def run(*command: str, cwd: Path | None = None, said: bytes | None = None) -> st
     return ran.stdout.decode()
 
 
-def run_age(name: str, target: Path, secret: str, folder: Path) -> None:
-    """`age -d` asks on a terminal only; ours answers with the passphrase."""
-    ours, theirs = pty.openpty()
-    command = ["age", "-d", "-o", str(target), name]
-    process = subprocess.Popen(
-        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    said, answered, deadline = b"", False, time.monotonic() + 30
-    try:
-        while time.monotonic() < deadline:
-            if not select.select([ours], [], [], 1)[0]:
-                continue
-            try:
-                part = os.read(ours, 1024)
-            except OSError as error:
-                if error.errno != errno.EIO:  # the terminal's other end is closed: it has ended
-                    raise
-                break
-            if not part:
-                break
-            said += part
-            if not answered and said.rstrip().endswith(b":"):
-                answered = True
-                os.write(ours, secret.encode() + b"\n")
-        assert process.wait(timeout=5) == 0, said.decode(errors="replace")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        os.close(ours)
+def open_with_age(name: str, target: Path, secret: str, folder: Path) -> None:
+    """`age -d`, as docs/exchange-format.md says."""
+    run_age("-d", "-o", str(target), name, secret=secret, folder=folder)

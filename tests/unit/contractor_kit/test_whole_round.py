@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.builders import a_delivery_confirmation
 from tests.unit.contractor_kit.packages import (
     AT,
     CONTRACTOR,
@@ -44,8 +45,7 @@ from notice_cycle.exchange.messages import (
     Receipt,
 )
 from notice_cycle.handover.route import packages_that_left
-from notice_cycle.records import DeliveryConfirmationRecord
-from notice_cycle.values import Person, sha256
+from notice_cycle.values import sha256
 
 PRINTED = """印刷元コンピュータ名,印刷日時,印刷ファイル名,印刷先プリンタ名,印刷枚数,区分,理由
 PC-1,2026/7/6 9:05,print.csv,PRINTER-A,６,計画,
@@ -228,7 +228,7 @@ def test_erasure_is_reported_from_the_kept_manifest_and_accepted_by_door_and_jud
     report, report_digest = kit.admitted(ErasureReport)
     certificate, certificate_digest = kit.admitted(ErasureCertificate)
     proof = Proof(CONTRACTOR, CONTRACTOR, report, report_digest, certificate, certificate_digest)
-    history = kit.package.delivered(_confirmed(kit.admitted(DeliveryReport)[0]))
+    history = kit.package.delivered(a_delivery_confirmation(kit.admitted(DeliveryReport)[0], at=AT))
     left = packages_that_left(history, [])
     assert verify_erasure(history, [proof], left=left).copies_erased == 3
 
@@ -367,17 +367,3 @@ def test_another_key_than_the_contractors_does_not_pass_the_door(kit: Kit, tmp_p
     assert kit.run("receipt", *arguments) == 0
     with pytest.raises(Refused, match=re.escape(SigningKey.load(path).fingerprint)):
         kit.admitted(Receipt)
-
-
-def _confirmed(report: DeliveryReport) -> DeliveryConfirmationRecord:
-    return DeliveryConfirmationRecord(
-        confirmation_number="1",
-        delivered_at=report.delivered_at,
-        handler="担当",
-        contents="納入通知書",
-        quantity=11,
-        party=CONTRACTOR,
-        deliverer="見本 一郎",
-        entered_by=Person(user_id="tanto", name="担当"),
-        entered_at=AT,
-    )

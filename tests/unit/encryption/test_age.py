@@ -1,15 +1,12 @@
 """Package encryption: round trips, refusals in an officer's words, and the stock `age` command."""
 
-import errno
 import io
 import os
-import pty
-import select
 import shutil
-import subprocess
 import time
 
 import pytest
+from tests.stock_age import run_age
 
 from notice_cycle.encryption import age, passphrase
 from notice_cycle.encryption.stream import CHUNK_BYTES
@@ -149,40 +146,6 @@ def test_an_empty_passphrase_and_a_wild_work_factor_are_programming_errors():
 
 
 # --- the stock command
-
-
-def run_age(*arguments: str, secret: str) -> None:
-    """Run `age`, which asks for passphrases on a terminal only, and answer every question with `secret`."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        ["age", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    said, answered, deadline = b"", 0, time.monotonic() + 30
-    try:
-        while time.monotonic() < deadline:
-            if not select.select([ours], [], [], 1)[0]:
-                continue
-            try:
-                part = os.read(ours, 1024)
-            except OSError as error:
-                if error.errno != errno.EIO:  # the terminal's other end is closed: it has ended
-                    raise
-                break
-            if not part:
-                break
-            said += part
-            if (
-                asked := said.count(b"passphrase") + said.count(b"Passphrase")
-            ) > answered and said.rstrip().endswith(b":"):
-                answered = asked
-                os.write(ours, secret.encode() + b"\n")
-        assert process.wait(timeout=5) == 0, said.decode(errors="replace")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        os.close(ours)
 
 
 @needs_age
