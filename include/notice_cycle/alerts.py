@@ -33,6 +33,8 @@ from notice_cycle.values import Frozen, canonical, sha256
 
 SYNTHETIC_MARK = "【架空データ】"
 RUNBOOK_PAGE = "/notice-cycle/runbook"
+TODAY_PAGE = "/plugin/notice-cycle-today"
+"""Where the web UI shows what presses now, of all dispatches: a mail about several links there."""
 _HEADINGS = {"what": "何が起きたか", "why": "なぜ大切か", "action": "すること"}
 
 
@@ -218,6 +220,11 @@ class Watched(Frozen):
     escalation: Escalation
     dues: tuple[Due, ...]
 
+    @property
+    def dag_id(self) -> str:
+        """Whose run it is: the notice's DAG."""
+        return self.run_path.split("/")[2]
+
 
 class Line(Frozen):
     """One line of a mail: a due date of a dispatch, or a reminder of the register, for one recipient."""
@@ -293,7 +300,7 @@ def mails_of_a_look(
                     _line(due, one, post, "section", each) for each in copied if each.key not in told
                 ]
                 copies.setdefault(one.party, []).extend(own_steps)
-            if _is_of_today(due, now):
+            if is_of_today(due, now):
                 role: Role = "section" if due.who == "contractor" else due.who
                 own = next((each for each in fresh if each.to_role == role), None)
                 address = people.address(role, section=one.section)
@@ -313,7 +320,7 @@ def mails_of_a_look(
     return sent + [_copy(party, lines, people, post) for party, lines in sorted(copies.items()) if lines]
 
 
-def _is_of_today(due: Due, now: datetime) -> bool:
+def is_of_today(due: Due, now: datetime) -> bool:
     """Late, or due today. What is only near was told when it came near, and comes again on its day."""
     return due.state == "red" or (due.state != "done" and due.firm and _day(due.due_at) <= _day(now))
 
@@ -477,7 +484,7 @@ def _several(lines: Sequence[Line], post: Post) -> dict[str, str]:
         "count": str(len(texts)),
         "role": roles,
         "lines": "\n".join(texts),
-        "link": links.pop() if len(links) == 1 else post.base_url,
+        "link": links.pop() if len(links) == 1 else f"{post.base_url}{TODAY_PAGE}",
     }
 
 

@@ -55,6 +55,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "report": ("GET", f"/notice-cycle/report/{NOTICE}?run_id={RUN}", None),
     "copies": ("GET", f"/notice-cycle/copies/{NOTICE}?run_id={RUN}", None),
     "plan": ("GET", f"/notice-cycle/plan/{NOTICE}?run_id={RUN}", None),
+    "today": ("GET", "/notice-cycle/today", None),
     "runbook": ("GET", "/notice-cycle/runbook", None),
     "preparation": ("GET", f"/notice-cycle/preparation/{NOTICE}", None),
     "dag_code": ("GET", f"/api/v2/dagSources/{NOTICE}", None),
@@ -289,6 +290,13 @@ def test_other_roles_are_in_the_ledger_with_who_gave_them(ward: EmbeddedWard) ->
         (set(other), set(was)),
     ]
     assert {one.changed_by.user_id for one in told} == {"kanri"}
+
+
+def test_the_page_of_today_lists_the_dispatches_that_one_may_see(ward: EmbeddedWard) -> None:
+    cycle = str(ward.ledger.cycle_of_run(NOTICE, RUN))
+    for column, login in LOGINS.items():
+        page = ward.person(login).request("GET", "/notice-cycle/today").text
+        assert (f">{cycle}</a>" in page) == (column != "他課"), column
 
 
 def test_the_head_of_section_reviews_the_accounts_of_the_section(ward: EmbeddedWard) -> None:

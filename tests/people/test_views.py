@@ -132,6 +132,17 @@ def test_the_preparation_stands_beside_the_dag_before_there_is_a_run(seat: Seat)
     assert ("令和8年度（2026年度）の当初の発送回" in told) == (seat.column != "他課")
 
 
+def test_what_presses_today_stands_in_the_menu(seat: Seat) -> None:
+    seat.sees("13-home", seat.ward.address)
+    seat.page.get_by_text("今日の一枚", exact=True).first.click()
+    seat.page.wait_for_timeout(4_000)
+    seat.shot("13-today")
+    frames = (frame for frame in seat.page.frames if "/notice-cycle/today" in frame.url)
+    told = "".join(frame.inner_text("body") for frame in frames)
+    assert "進行中・準備中の発送回" in told
+    assert ("2026-premium_notice_ordinary-supplementary-" in told) == (seat.column != "他課")
+
+
 def test_a_register_form(seat: Seat) -> None:
     seat.sees("7-register", f"{seat.ward.address}/dags/register_training")
     button = seat.page.get_by_role("button", name="トリガー")
