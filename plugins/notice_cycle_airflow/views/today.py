@@ -51,7 +51,7 @@ def _pressing(lines: tuple[PressingLine, ...]) -> str:
     rows = "".join(
         f'<tr class="{line.state}"><td class="state">{escape(line.state_ja)}</td>'
         f'<td class="date">{escape(line.due_ja)}</td><td>{escape(line.who_ja)}</td>'
-        f"<td><strong>{escape(line.label_ja)}</strong><br>{escape(line.name_ja)}<br>{_link(line.path, line.cycle)}</td>"
+        f'<td class="what"><strong>{escape(line.label_ja)}</strong><br>{escape(line.name_ja)}<br>{_link(line.path, line.cycle)}</td>'
         f"<td>{escape(line.why_ja)}<br>→ {escape(line.advice_ja)}"
         f'（<a href="{RUNBOOK_PAGE}#{escape(line.manual)}" target="_blank">手順書</a>）</td></tr>'
         for line in lines
@@ -66,7 +66,7 @@ def _dispatches(lines: tuple[DispatchLine, ...]) -> str:
         return f"<section>{title}<p>ありません。</p></section>"
     rows = "".join(
         f'<tr class="{line.state}"><td class="state">{escape(line.state_ja)}</td><td>{escape(line.name_ja)}</td>'
-        f"<td>{_link(line.path, line.cycle)}</td><td>{escape(line.section)}</td><td>{escape(line.next_ja)}</td></tr>"
+        f'<td class="what">{_link(line.path, line.cycle)}</td><td>{escape(line.section)}</td><td>{escape(line.next_ja)}</td></tr>'
         for line in lines
     )
     head = "".join(f"<th>{name}</th>" for name in ("状態", "通知書", "発送回", "課", "次の期限"))
