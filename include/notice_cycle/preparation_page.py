@@ -83,13 +83,14 @@ def _said(plan: Plan, begun: Entry | None, *, now: datetime) -> str:
         return (
             f"準備は{begins.year}年{said_day(tokyo_date(begins))}に始まります。いま見えるのは計画だけです。"
         )
-    then = f"発送回は{start}に自動で始まります。"
-    if now >= plan.start:
-        then = f"発送回は{start}に自動で始まるはずでしたが、始まっていません。情報システム運用に連絡してください。"
-    if begun is None:
-        return f"準備の時期です。次の「期限の見張り」が、準備の開始を証跡台帳に記録します。{then}"
-    on = said_day(tokyo_date(begun.recorded_at))
-    return f"準備は{on}に始まり、証跡台帳 第{begun.seq}号に記録しました。{then}"
+    late = now >= plan.start
+    then = f"発送回は{start}に自動で始ま{'るはずでしたが、始まっていません。情報システム運用に連絡してください' if late else 'ります'}。"
+    if begun is not None:
+        on = said_day(tokyo_date(begun.recorded_at))
+        return f"準備は{on}に始まり、証跡台帳 第{begun.seq}号に記録しました。{then}"
+    return (
+        then if late else f"準備の時期です。次の「期限の見張り」が、準備の開始を証跡台帳に記録します。{then}"
+    )
 
 
 def _recorded(begun: Entry, labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
