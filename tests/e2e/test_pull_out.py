@@ -14,9 +14,8 @@ from embedded_ward.ward import NOTICE, EmbeddedWard
 from notice_cycle import records as r
 from notice_cycle.copies import PapersDestroyed, copies_of
 from notice_cycle.ledger.history import CycleHistory
-from notice_cycle.opening import PULLED
 from notice_cycle.pullout import PulloutConfirmed, PulloutHistory
-from tests.e2e.conftest import state_of, task_logs, wait_for
+from tests.e2e.conftest import task_logs, wait_for
 from tests.e2e.trace import files_below, tables_of, traces
 
 pytestmark = pytest.mark.ward
@@ -160,23 +159,3 @@ def test_nothing_of_the_two_is_where_it_must_not_be(story: Story) -> None:
 def test_no_log_shows_a_raw_traceback_of_ours(story: Story) -> None:
     for run in (RUN, PULL_OUT):
         assert "予期しない誤り" not in task_logs(story.ward, run), run
-
-
-def test_the_dispatch_is_made_again_naming_the_one_whose_letters_were_taken_out(story: Story) -> None:
-    ward = story.ward
-    made_again = {"occasion": "supplementary", "reason_code": "reprint", "batch_no": "2026-08-supplementary"}
-    ward.trigger(
-        "of-nothing", **made_again, reprint_of="2026-premium_notice_ordinary-annual-07", originals=PULLED
-    )
-    wait_for(lambda: state_of(ward, "of-nothing", "opening.open_cycle") == "failed", "the stop")
-    assert "もとの発送回の番号が要ります" in task_logs(ward, "of-nothing")
-    ward.trigger("made-again", **made_again, reprint_of=story.cycle, originals=PULLED)
-    wait_for(lambda: ward.ledger.cycle_of_run(NOTICE, "made-again") is not None, "the opening")
-    again = str(ward.ledger.cycle_of_run(NOTICE, "made-again"))
-    wait_for(lambda: ward.ledger.history(again).find(r.ClosingRecord) is not None, "the closing")
-    history = ward.ledger.history(again)
-    assert (history.opening.reprint_of, history.opening.originals) == (story.cycle, PULLED)
-    assert history.opening.batch_no == story.history.opening.batch_no
-    composed = history.latest(r.CompositionRecord).quantities
-    assert composed.notices == story.history.latest(r.CompositionRecord).quantities.notices
-    assert history.latest(r.DeliveryRecord).envelopes_delivered == composed.envelopes

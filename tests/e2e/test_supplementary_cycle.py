@@ -19,6 +19,7 @@ from notice_cycle.encryption.sshsig import AllowedSigners, SigningKey
 from notice_cycle.forms import tokyo
 from notice_cycle.ledger.heads import Head
 from notice_cycle.ledger.history import CycleHistory
+from notice_cycle.opening import PULLED
 from tests.e2e.conftest import confirm_year_settings, state_of, task_logs, wait_for
 from tests.e2e.trace import files_below
 
@@ -364,6 +365,27 @@ def test_no_log_shows_a_raw_traceback_of_ours(story: Story) -> None:
     lines = [json.loads(line) for line in task_logs(story.ward, RUN).splitlines() if line.startswith("{")]
     unforeseen = [line["event"] for line in lines if "予期しない誤り" in line.get("event", "")]
     assert unforeseen == []
+
+
+def test_the_dispatch_is_made_again_by_a_run_that_names_it(story: Story) -> None:
+    ward = story.ward
+    asked = {"occasion": "supplementary", "reason_code": "reprint", "batch_no": "2026-08-supplementary"}
+    ward.trigger("of-nothing", **asked, reprint_of=f"{story.cycle[:-2]}99", originals=PULLED)
+    wait_for(lambda: state_of(ward, "of-nothing", "opening.open_cycle") == "failed", "the stop")
+    wait_for(
+        lambda: "もとの発送回の番号が要ります" in task_logs(ward, "of-nothing"), "the sentence in the log"
+    )
+    ward.start_officers()
+    ward.trigger("made-again", **asked, reprint_of=story.cycle, originals=PULLED)
+    wait_for(lambda: ward.ledger.cycle_of_run(NOTICE, "made-again") is not None, "the opening")
+    again = str(ward.ledger.cycle_of_run(NOTICE, "made-again"))
+    wait_for(lambda: ward.ledger.history(again).find(r.ClosingRecord) is not None, "the closing")
+    ward.supervisor.stop("officers")
+    history = ward.ledger.history(again)
+    assert (history.opening.reprint_of, history.opening.originals) == (story.cycle, PULLED)
+    composed = history.latest(r.CompositionRecord).quantities
+    assert composed.notices == story.history.latest(r.CompositionRecord).quantities.notices
+    assert history.latest(r.DeliveryRecord).envelopes_delivered == composed.envelopes
 
 
 def _now() -> str:
