@@ -8,15 +8,8 @@ from notice_cycle_airflow.japanese_first import JapaneseFirst
 from notice_cycle_airflow.timetables.fiscal_year import AnnualStartTimetable
 from notice_cycle_airflow.views import account_review, copies, plan, preparation, report, runbook, today
 
-PAGES = (
-    account_review,
-    copies,
-    plan,
-    preparation,
-    report,
-    runbook,
-    today,
-)  # each adds its route to the one app
+# Each adds its route to the one app.
+PAGES = (account_review, copies, plan, preparation, report, runbook, today)
 
 
 class NoticeCyclePlugin(AirflowPlugin):

@@ -179,7 +179,7 @@ class Deadlines(Frozen):
     """deadlines.yaml as it stands."""
 
     escalation: Escalation
-    returned_mail: ReturnedMailRule
+    returned_mail: ReturnedMailRule = ReturnedMailRule(weeks=6)
     plan: PlanRule
     milestones: tuple[Milestone, ...]
     overrides: tuple[Override, ...] = ()

@@ -52,7 +52,8 @@ class Story:
 
     def choose(self) -> None:
         """One letter that lies alone in its envelope and, where there is such a one, one that does not."""
-        (opened,) = self.ward.layout.contractor_home.rglob(f"{self.cycle}-p1/work/print.csv")
+        (folder,) = self.ward.layout.contractor_home.rglob(f"{self.cycle}-p1")
+        (opened,) = folder.rglob("print.csv")
         rows = list(csv.DictReader(io.StringIO(opened.read_bytes().decode("cp932"), newline="")))
         rows = [row for row in rows if row["発送回"] == self.cycle]  # not the trailer
         inside = Counter(row["封筒番号"] for row in rows)

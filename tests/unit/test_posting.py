@@ -1,7 +1,9 @@
 """差出しと返戻: never more than was delivered, demanded only where the contractor posts, returned mail in counts."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,8 +272,14 @@ class TestTheWeeklyCount:
         told = remind_of_returned(history, date.fromisoformat(day), rule, ward)
         return (told.week, f"{told.due_on:%m-%d}") if told else None
 
-    def test_six_weeks_by_default(self) -> None:
-        assert self.RULE.weeks == 6
+    def test_six_weeks_by_default_also_for_a_file_written_before_there_was_a_rule(
+        self, tmp_path: Path
+    ) -> None:
+        told = (CONFIG / "deadlines.yaml").read_text(encoding="utf-8")
+        older = re.sub(r"(?m)^returned_mail: .*$", "", told)
+        assert older != told
+        (tmp_path / "deadlines.yaml").write_text(older, encoding="utf-8")
+        assert (self.RULE.weeks, load_deadlines(tmp_path).returned_mail.weeks) == (6, 6)
 
     @pytest.mark.parametrize(
         ("day", "told"),

@@ -45,32 +45,35 @@ def document(told: TodayPage, *, synthetic: bool) -> str:
 
 
 def _pressing(lines: tuple[PressingLine, ...]) -> str:
-    title = "<h2>遅れているもの・今日のもの・期限が近いもの</h2>"
-    if not lines:
-        return f"<section>{title}<p>ありません。</p></section>"
-    rows = "".join(
+    rows = [
         f'<tr class="{line.state}"><td class="state">{escape(line.state_ja)}</td>'
         f'<td class="date">{escape(line.due_ja)}</td><td>{escape(line.who_ja)}</td>'
         f'<td class="what"><strong>{escape(line.label_ja)}</strong><br>{escape(line.name_ja)}<br>{_link(line.path, line.cycle)}</td>'
         f"<td>{escape(line.why_ja)}<br>→ {escape(line.advice_ja)}"
         f'（<a href="{RUNBOOK_PAGE}#{escape(line.manual)}" target="_blank">手順書</a>）</td></tr>'
         for line in lines
-    )
-    head = "".join(f"<th>{name}</th>" for name in ("状態", "期限", "だれが", "何を", "なぜ大切か → すること"))
-    return f"<section>{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
+    ]
+    headings = ("状態", "期限", "だれが", "何を", "なぜ大切か → すること")
+    return _section("遅れているもの・今日のもの・期限が近いもの", headings, rows)
 
 
 def _dispatches(lines: tuple[DispatchLine, ...]) -> str:
-    title = "<h2>進行中・準備中の発送回</h2>"
-    if not lines:
-        return f"<section>{title}<p>ありません。</p></section>"
-    rows = "".join(
+    rows = [
         f'<tr class="{line.state}"><td class="state">{escape(line.state_ja)}</td><td>{escape(line.name_ja)}</td>'
         f'<td class="what">{_link(line.path, line.cycle)}</td><td>{escape(line.section)}</td><td>{escape(line.next_ja)}</td></tr>'
         for line in lines
+    ]
+    return _section("進行中・準備中の発送回", ("状態", "通知書", "発送回", "課", "次の期限"), rows)
+
+
+def _section(title: str, headings: tuple[str, ...], rows: list[str]) -> str:
+    if not rows:
+        return f"<section><h2>{title}</h2><p>ありません。</p></section>"
+    head = "".join(f"<th>{name}</th>" for name in headings)
+    return (
+        f"<section><h2>{title}</h2><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></section>"
     )
-    head = "".join(f"<th>{name}</th>" for name in ("状態", "通知書", "発送回", "課", "次の期限"))
-    return f"<section>{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
 
 
 def _link(path: str, cycle: str) -> str:
