@@ -6,6 +6,12 @@ from notice_cycle import records as r
 from notice_cycle_airflow.views import copies, report
 
 
+def own_script() -> str:
+    """The one script that stands in every page."""
+    _, opening, rest = report.filled("", "").partition("<script>")
+    return opening + rest.partition("</script>")[0]
+
+
 def test_the_page_shows_every_copy_of_the_cycle_and_escapes_what_a_contractor_wrote() -> None:
     told = a_cycle()
     proof = told[r.ErasureRecord].parties[0]
@@ -14,7 +20,7 @@ def test_the_page_shows_every_copy_of_the_cycle_and_escapes_what_a_contractor_wr
     page = copies.document(CYCLE, cycle.history())
     assert "架空データ" in page
     assert page.count("<tr class=") == 10
-    assert "<script>" not in page
+    assert "<script" not in page.replace(own_script(), "")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
